@@ -1,0 +1,69 @@
+"""What every test may need, and nothing else: no skips in CI, TLS for one run, a mended mock.
+
+Stand-ins for servers and files live beside the tests that use them.
+"""
+
+import os
+import ssl
+from typing import Any
+from unittest.mock import Mock
+
+import aiohttp
+import aioresponses.core
+import pytest
+import trustme
+from aiohttp.abc import AbstractStreamWriter
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in CI (`UPLOADER_CI`) that skipped something: there, nothing may be missing."""
+    if _skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say why a run without a failure failed."""
+    if count := _skipped(config):
+        terminalreporter.write_line(f"CI: {count} skipped, and a skip is a failure here.", red=True)
+
+
+def _skipped(config: pytest.Config) -> int:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", ())) if reporter and "UPLOADER_CI" in os.environ else 0
+
+
+class MockedResponse(aiohttp.ClientResponse):
+    """A response that nobody wrote a request for.
+
+    aioresponses 0.7.9 does not know the `stream_writer` that aiohttp 3.14 asks for.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        writer = Mock(spec=AbstractStreamWriter, output_size=0)
+        super().__init__(*args, stream_writer=writer, **kwargs)
+
+
+aioresponses.core.ClientResponse = MockedResponse  # type: ignore[attr-defined,misc]
+
+
+@pytest.fixture(scope="session")
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def tls_server_context(_authority: trustme.CA) -> ssl.SSLContext:
+    """Serve TLS as localhost, 127.0.0.1 and ::1."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def tls_client_context(_authority: trustme.CA) -> ssl.SSLContext:
+    """Trust `tls_server_context` and nobody else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _authority.configure_trust(context)
+    return context

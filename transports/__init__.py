@@ -1,0 +1,1 @@
+"""Destinations, one package each; found through the entry-point group `uploader.transports`."""
