@@ -36,7 +36,7 @@ lint: $(VENV)/.dev ## style, types and layers, without the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## rewrite the code the way that lint wants it
 	$(BIN)/ruff check --fix .
@@ -75,11 +75,13 @@ $(VENV)/.made:
 	exit 1
 
 $(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
+	@echo "Installing requirements.lock into $(VENV)"
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made requirements-dev.lock pyproject.toml
+	@echo "Installing requirements-dev.lock into $(VENV)"
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

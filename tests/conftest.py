@@ -45,7 +45,7 @@ class MockedResponse(aiohttp.ClientResponse):
         super().__init__(*args, stream_writer=writer, **kwargs)
 
 
-aioresponses.core.ClientResponse = MockedResponse  # type: ignore[attr-defined,misc]
+aioresponses.core.ClientResponse = MockedResponse  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,9 @@ def sleeps(tree: ast.AST) -> Iterator[str]:
                 yield f"line {node.lineno}: {call}"
 
 
-@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda p: str(p.name))
+@pytest.mark.parametrize(
+    "path", sorted(TESTS.rglob("*.py")), ids=lambda p: str(p.relative_to(TESTS))
+)
 def test_no_test_sleeps(path: Path) -> None:
     """A test waits for an event or moves the clock; time that passes proves nothing."""
     assert not list(sleeps(ast.parse(path.read_text())))
