@@ -42,11 +42,11 @@ format: $(VENV)/.dev ## rewrite the code the way that lint wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.runtime ## measure memory and throughput; one of them with BENCH=memory
+bench: $(VENV)/.dev ## measure memory and throughput; one of them with BENCH=memory
 	@set -e; for name in $(BENCH); do $(BIN)/python -m benchmarks $$name; done
 
 lock: $(VENV)/.uv ## resolve pyproject.toml into the lock files; newer versions with LOCK_FLAGS=--upgrade
-	$(UV) requirements.lock --extra bench --group build
+	$(UV) requirements.lock --group build
 	$(UV) requirements-dev.lock --extra bench --group dev --constraints requirements.lock
 
 clean: ## remove environments, caches and built files

@@ -49,7 +49,7 @@ def test_every_requirement_is_pinned_and_hashed(lock: Path) -> None:
     """pip's `--require-hashes` accepts the file, and nothing in it is of another kind."""
     read = list(entries(lock))
 
-    assert len(read) > 20
+    assert len(read) > 10
     for requirement, options in read:
         assert [spec.operator for spec in requirement.specifier] == ["=="], requirement
         assert requirement.url is None
@@ -70,7 +70,6 @@ def test_no_lock_says_where_to_download(lock: Path) -> None:
     ("lock", "wanted"),
     [
         (RUNTIME, PROJECT["project"]["dependencies"]),
-        (RUNTIME, PROJECT["project"]["optional-dependencies"]["bench"]),
         (RUNTIME, group("build")),
         (RUNTIME, PROJECT["build-system"]["requires"]),
         (DEVELOPMENT, PROJECT["project"]["dependencies"]),
