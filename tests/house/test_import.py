@@ -25,7 +25,7 @@ HEAVY = (
     [
         "import uploader",
         "from uploader import AsyncUploader, Outcome, Uploader, UploadResult",
-        "from transports.tiktok import DirectPost, InboxDraft, TikTokPublishService",
+        "from transports.tiktok import DirectPost, TikTokPublishError, TikTokPublishService",
         "import transports.tiktok.factory",
         "import transports.tiktok.sandbox.pytest_plugin",
     ],

@@ -17,9 +17,11 @@ WORDS_AND_CONTRACT = [
     for name in ("model", "http", "errors", "secret", "transport", "events", "journal")
 ]
 DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing")]
-PROTOCOL_ROOMS = ("destination", "protocol", "errors", "limits", "plan")
+# Every other room of a transport is pure, whatever its name.
+EDGES = {"__init__", "accounts", "factory", "sandbox", "service", "webhooks"}
 
 ALLOWED = {
+    "__future__",
     "abc",
     "base64",
     "collections",
@@ -34,6 +36,7 @@ ALLOWED = {
     "functools",
     "hashlib",
     "hmac",
+    "ipaddress",
     "itertools",
     "json",
     "math",
@@ -62,9 +65,9 @@ def pure_modules() -> dict[str, Path]:
     words = {name: ROOT / (name.replace(".", "/") + ".py") for name in WORDS_AND_CONTRACT}
     decisions = {name: ROOT / (name.replace(".", "/") + ".py") for name in DECISIONS}
     protocols = {
-        f"transports.{path.parent.name}.{room}": path
-        for room in PROTOCOL_ROOMS
-        for path in ROOT.glob(f"transports/*/{room}.py")
+        f"transports.{path.parent.name}.{path.stem}": path
+        for path in sorted(ROOT.glob("transports/*/*.py"))
+        if path.stem not in EDGES
     }
     return {name: path for name, path in (words | decisions | protocols).items() if path.is_file()}
 
