@@ -1,0 +1,158 @@
+"""The JSON side: creator_info, init, status, cancel.
+
+Rule: maps a token and a body to `data`, or raises `ApiRefusal`; knows nothing of HTTP beyond the
+status that belongs to a code. https://developers.tiktok.com/doc/content-posting-api-get-started
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+
+from transports.tiktok.sandbox.book import Book, Token
+from transports.tiktok.sandbox.posts import FAILED, Post, StatusView
+from transports.tiktok.sandbox.rules import (
+    ApiRefusal,
+    privacy_options,
+    read_order,
+    unknown_fields,
+)
+
+PATHS: Mapping[str, str] = {
+    "/v2/post/publish/creator_info/query/": "creator_info",
+    "/v2/post/publish/video/init/": "init",
+    "/v2/post/publish/status/fetch/": "status",
+    "/v2/post/publish/cancel/": "cancel",
+}
+_SCOPES: Mapping[str, frozenset[str]] = {
+    "creator_info": frozenset({"video.publish"}),
+    "init": frozenset({"video.publish"}),
+    "status": frozenset({"video.publish", "video.upload"}),
+    "cancel": frozenset({"video.publish", "video.upload"}),
+}
+
+Data = dict[str, object]
+
+
+class Api:
+    """Answer the calls of one sandbox."""
+
+    def __init__(self, book: Book, *, rate_limits: bool) -> None:
+        self._book = book
+        self._rate_limits = rate_limits
+
+    def authorise(self, operation: str, authorization: str | None) -> Token:
+        """Return the token of a request: known, of the right scope, within its rate."""
+        scheme, _, value = (authorization or "").partition(" ")
+        token = self._book.token(value) if scheme == "Bearer" else None
+        if token is None:
+            raise ApiRefusal("access_token_invalid", "The access token is invalid or not found")
+        if not token.scopes & _SCOPES[operation]:
+            raise ApiRefusal("scope_not_authorized", "The user did not authorize the scope")
+        if self._rate_limits and not self._book.admit(token, operation):
+            raise ApiRefusal("rate_limit_exceeded", "The API rate limit was exceeded")
+        return token
+
+    def call(
+        self, operation: str, token: Token, body: bytes, content_type: str, origin: str
+    ) -> tuple[Data | None, Post | None]:
+        """Do an operation; return its `data` (None: there is none) and the post it is about."""
+        if operation == "creator_info":
+            return self._creator_info(token), None
+        fields = self._read(body, content_type)
+        if operation == "init":
+            post = self._init(token, fields, origin)
+            return {"publish_id": post.publish_id, "upload_url": post.url}, post
+        post = self._find(token, fields)
+        if operation == "cancel":
+            self._cancel(post)
+            return None, post
+        return self._status(post), post
+
+    def envelope(
+        self, data: Data | None, code: str = "ok", message: str = "", *, bare: bool = False
+    ) -> bytes:
+        """Return `{"data", "error": {"code", "message", "log_id"}}`; `bare` leaves data out."""
+        log_id = secrets.token_hex(17).upper()
+        error = {"code": code, "message": message, self._book.switches.log_id_name: log_id}
+        return json.dumps(
+            {"error": error} if bare else {"data": data or {}, "error": error}
+        ).encode()
+
+    # -- operations ------------------------------------------------------------------------------
+
+    def _creator_info(self, token: Token) -> Data:
+        options = privacy_options(private=token.private, audited=self._book.switches.audited)
+        return {
+            "creator_avatar_url": "https://p16-sandbox.example.invalid/avatar.webp",
+            "creator_username": token.account,
+            "creator_nickname": token.account,
+            "privacy_level_options": list(options),
+            "comment_disabled": False,
+            "duet_disabled": token.private,
+            "stitch_disabled": token.private,
+            "max_video_post_duration_sec": 600,
+        }
+
+    def _init(self, token: Token, fields: Mapping[str, object], origin: str) -> Post:
+        for path in unknown_fields(fields):
+            self._book.violation(f"init: {path} is not a field that TikTok knows")
+        order = read_order(fields, self._book.switches, private=token.private)
+        return self._book.open_post(order, token, fields, origin)
+
+    def _status(self, post: Post) -> Data:
+        switches = self._book.switches
+        now = self._book.clock.now()
+        view = post.view(now - switches.status_lag)
+        data: Data = {"status": view.status}
+        if view.fail_reason is not None:
+            data["fail_reason"] = view.fail_reason
+        data["publicaly_available_post_id"] = self._post_id(view)  # [sic], TikTok's spelling
+        if switches.uploaded_bytes == "shown":
+            data["uploaded_bytes"] = post.uploaded_bytes(now - switches.uploaded_bytes_lag)
+        return data
+
+    def _post_id(self, view: StatusView) -> object:
+        match self._book.switches.post_id_shape:
+            case "ints":
+                return list(view.post_ids)
+            case "strings":
+                return [str(post_id) for post_id in view.post_ids]
+            case _:
+                return "".join(str(post_id) for post_id in view.post_ids)
+
+    def _cancel(self, post: Post) -> None:
+        # Documented for PULL_FROM_URL downloads only: "not near completion or in processing".
+        refused = self._book.switches.cancel == "refused"
+        if refused or post.complete or post.status == FAILED:
+            raise ApiRefusal("publish_not_cancellable", "The publish cannot be cancelled")
+        post.cancelled = self._book.clock.now()
+
+    # -- bodies ----------------------------------------------------------------------------------
+
+    def _find(self, token: Token, fields: Mapping[str, object]) -> Post:
+        publish_id = fields.get("publish_id")
+        if not isinstance(publish_id, str):
+            raise self._invalid("publish_id is required and must be a string")
+        post = self._book.post(publish_id)
+        if post is None:
+            raise ApiRefusal("invalid_publish_id", "The publish_id does not exist")
+        if post.account != token.account:
+            raise ApiRefusal(
+                "token_not_authorized_for_specified_publish_id",
+                "The access token is not authorized for this publish_id",
+            )
+        return post
+
+    def _read(self, body: bytes, content_type: str) -> Mapping[str, object]:
+        if content_type != "application/json":
+            raise self._invalid(f"Content-Type is {content_type or 'absent'}, not application/json")
+        try:
+            fields = json.loads(body)
+        except (ValueError, RecursionError):
+            raise self._invalid("the body is not JSON") from None
+        if not isinstance(fields, dict):
+            raise self._invalid("the body is not a JSON object")
+        return fields
+
+    def _invalid(self, message: str) -> ApiRefusal:
+        return ApiRefusal(self._book.switches.invalid_param, message)

@@ -1,0 +1,152 @@
+"""Everything the sandbox remembers: accounts, tokens, posts, requests, broken rules.
+
+Rule: state and look-ups, no HTTP and no I/O. The server thread writes; tests read and issue tokens
+from theirs, so what is shared is replaced or appended to, never rewritten in place.
+"""
+
+import json
+import random
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from transports.tiktok.sandbox.clock import SandboxClock
+from transports.tiktok.sandbox.posts import FAILED, Post, RequestRecord
+from transports.tiktok.sandbox.rules import Order
+from transports.tiktok.sandbox.switches import Switches
+
+SCOPES = ("video.publish", "video.upload")
+WINDOW_SECONDS = 60.0  # "each user access_token is limited to N requests per minute", sliding
+PER_WINDOW: Mapping[str, int] = {"init": 6, "creator_info": 20, "status": 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token: whose it is, what it may do, until when."""
+
+    account: str
+    scopes: frozenset[str]
+    private: bool
+    expires: float | None
+    value: str = field(repr=False)
+
+
+class Book:
+    """Remember what happened, in order."""
+
+    def __init__(
+        self, *, clock: SandboxClock, switches: Switches, processing_seconds: float
+    ) -> None:
+        self.clock = clock
+        self.switches = switches
+        self.processing_seconds = processing_seconds
+        self.posts: list[Post] = []
+        self.requests: list[RequestRecord] = []
+        self.violations: list[str] = []
+        self._by_id: dict[str, Post] = {}
+        self._by_upload_id: dict[str, Post] = {}
+        self._by_init: dict[tuple[str, str], list[Post]] = {}
+        self._tokens: dict[str, Token] = {}
+        self._windows: dict[tuple[str, str], deque[float]] = {}
+        # Not a secret: made-up ids that look like TikTok's, different in every sandbox.
+        self._ids = random.Random()  # noqa: S311
+
+    # -- tokens ----------------------------------------------------------------------------------
+
+    def issue_token(self, token: Token) -> None:
+        """Accept a token from now on."""
+        self._tokens[token.value] = token
+
+    def revoke_token(self, value: str) -> None:
+        """Refuse a token from now on."""
+        self._tokens.pop(value, None)
+
+    def token(self, value: str) -> Token | None:
+        """Return a token that is known and has not expired."""
+        token = self._tokens.get(value)
+        if token is None or (token.expires is not None and self.clock.now() >= token.expires):
+            return None
+        return token
+
+    def knows(self, value: str) -> bool:
+        """Tell whether a string is, or contains, a token that was issued here."""
+        return any(token in value for token in list(self._tokens))
+
+    def admit(self, token: Token, operation: str) -> bool:
+        """Count a request in the token's sliding window, or say that the window is full."""
+        limit = PER_WINDOW.get(operation)
+        if limit is None:
+            return True
+        window = self._windows.setdefault((token.value, operation), deque())
+        now = self.clock.now()
+        while window and window[0] <= now - WINDOW_SECONDS:
+            window.popleft()
+        if len(window) >= limit:
+            return False
+        window.append(now)
+        return True
+
+    # -- posts -----------------------------------------------------------------------------------
+
+    def open_post(
+        self, order: Order, token: Token, body: Mapping[str, object], origin: str
+    ) -> Post:
+        """Start an upload task, or return the earlier one if the switch says so."""
+        now = self.clock.now()
+        twins = self._by_init.setdefault((token.account, json.dumps(body, sort_keys=True)), [])
+        alive = [post for post in twins if post.view(now).status != FAILED]
+        if alive and self.switches.identical_init == "same_task":
+            return alive[0]
+        upload_id = str(self._digits())
+        post = Post(
+            publish_id=f"v_pub_file~v2-1.{self._digits()}",
+            account=token.account,
+            title=order.title,
+            privacy_level=order.privacy_level,
+            post_info=order.post_info,
+            size=order.size,
+            chunk_size=order.chunk_size,
+            total_chunk_count=order.count,
+            created=now,
+            expires=now + self.switches.upload_url_seconds,
+            duplicate_of=alive[0].publish_id if alive else None,
+            clock=self.clock,
+            switches=self.switches,
+            processing_seconds=self.processing_seconds,
+            post_id=self._digits(),
+            url=self._upload_url(upload_id, origin),
+        )
+        self._by_id[post.publish_id] = self._by_upload_id[upload_id] = post
+        twins.append(post)
+        self.posts.append(post)
+        return post
+
+    def post(self, publish_id: str) -> Post | None:
+        """Return the post of a publish_id."""
+        return self._by_id.get(publish_id)
+
+    def post_of_upload(self, query: str) -> Post | None:
+        """Return the post whose upload_id stands in the query of an upload URL."""
+        return self._by_upload_id.get(dict(parse_qsl(query)).get("upload_id", ""))
+
+    # -- requests --------------------------------------------------------------------------------
+
+    def record(self, operation: str) -> RequestRecord:
+        """Note a request that has just arrived."""
+        entry = RequestRecord(operation, self.clock.now())
+        self.requests.append(entry)
+        return entry
+
+    def violation(self, text: str) -> None:
+        """Note that a client did what a client must never do."""
+        self.violations.append(text)
+
+    def _digits(self) -> int:
+        return self._ids.randrange(7 * 10**18, 8 * 10**18)  # 19 digits, as the real ones
+
+    def _upload_url(self, upload_id: str, origin: str) -> str:
+        base = f"{self.switches.upload_origin or origin}{self.switches.upload_path}"
+        url = f"{base}?upload_id={upload_id}&upload_token={secrets.token_hex(16)}"
+        return url + "f" * (self.switches.upload_url_length - len(url))

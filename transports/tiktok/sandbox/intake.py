@@ -1,0 +1,149 @@
+"""The body of one PUT on its way into a post: counted and hashed, never kept.
+
+Rule: a body counts when it is committed. Until then it is hashed into a copy, and a chunk that is
+cut off leaves the post as it was (or, if so switched, longer by what arrived).
+"""
+
+import asyncio
+from concurrent.futures import Executor, Future
+from types import TracebackType
+from typing import Self
+
+from aiohttp import StreamReader
+
+from transports.tiktok.sandbox.peer import Peer
+from transports.tiktok.sandbox.posts import Chunk, Post
+
+# Below this, a hop to the hashing thread costs more than it saves.
+_THREAD_BYTES = 256 * 1024
+
+
+class Intake:
+    """Receive one body; leaving the context without `commit` is a cut."""
+
+    def __init__(
+        self,
+        post: Post,
+        chunk: Chunk,
+        content: StreamReader,
+        peer: Peer,
+        *,
+        pool: Executor,
+        hurry: asyncio.Event,
+        keep_partial: bool,
+    ) -> None:
+        self._post = post
+        self._chunk = chunk
+        self._content = content
+        self._peer = peer
+        self._pool = pool
+        self._keep_partial = keep_partial
+        self._hasher = post.hasher.copy()
+        self._hashing: tuple[Future[None], int] | None = None
+        self._settled = False
+        # Set: stop being slow or stalled, somebody waits for this body to end.
+        self._hurry = hurry
+
+    async def receive(self, limit: int | None = None) -> None:
+        """Read to the end of the body, or `limit` bytes of it."""
+        while limit is None or self._taken < limit:
+            piece = await self._content.readany()
+            if not piece:
+                break
+            await self._take(piece if limit is None else piece[: limit - self._taken])
+        await self._hashed()
+
+    async def receive_slowly(self, bytes_per_second: float) -> None:
+        """Read to the end of the body at about this rate."""
+        self._peer.narrow()
+        step = max(1, int(bytes_per_second / 20))
+        try:
+            while piece := await self._next(step):
+                await self._take(piece)
+                self._peer.hold()
+                await self._pause(len(piece) / bytes_per_second)
+        finally:
+            self._peer.release()
+        await self._hashed()
+
+    async def stall(self) -> None:
+        """Read nothing more until the client has gone or somebody is in a hurry."""
+        self._peer.hold()
+        gone = asyncio.ensure_future(self._peer.wait_gone())
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        try:
+            await asyncio.wait((gone, hurry), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            hurry.cancel()
+        # A client's FIN comes after what it had written: reading on is how to learn of it.
+        self._peer.release()
+        await self._peer.drain()
+        await self._peer.abandon()
+
+    def commit(self) -> None:
+        """Count the body as stored."""
+        self._settled = True
+        self._chunk.stored = True
+        self._post.store(self._chunk.received, self._hasher)
+
+    def cut(self) -> None:
+        """Count the body as cut off here."""
+        if self._settled:
+            return
+        self._settled = True
+        if self._hashing is not None:
+            future, size = self._hashing
+            if not future.cancel():
+                future.result()
+                self._chunk.received += size
+            self._hashing = None
+        if self._keep_partial and self._chunk.received:
+            self._post.store(self._chunk.received, self._hasher)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cut()
+
+    @property
+    def _taken(self) -> int:
+        return self._chunk.received + (self._hashing[1] if self._hashing else 0)
+
+    async def _take(self, piece: bytes) -> None:
+        await self._hashed()
+        if len(piece) < _THREAD_BYTES:
+            self._hasher.update(piece)
+            self._chunk.received += len(piece)
+            return
+        # hashlib drops the GIL: the next piece is received while this one is hashed.
+        self._hashing = self._pool.submit(self._hasher.update, piece), len(piece)
+
+    async def _hashed(self) -> None:
+        if self._hashing is None:
+            return
+        future, size = self._hashing
+        # Shielded: a cancelled request must not cancel bytes that it has already counted.
+        await asyncio.shield(asyncio.wrap_future(future))
+        self._hashing = None
+        self._chunk.received += size
+
+    async def _next(self, step: int) -> bytes:
+        if self._hurry.is_set():
+            self._peer.release()
+            return await self._content.readany()
+        if self._content.total_bytes == self._taken:  # nothing is buffered
+            self._peer.release()
+        return await self._content.read(step)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+        except TimeoutError:
+            return

@@ -1,0 +1,313 @@
+"""The sandbox as users hold it: a context manager with a server on a thread and loop of its own.
+
+Rule: usable from synchronous code, without pytest, beside any event loop of the caller; it stops
+in a moment whatever its clients are doing.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from transports.tiktok.sandbox.book import SCOPES, Book, Token
+from transports.tiktok.sandbox.clock import SandboxClock
+from transports.tiktok.sandbox.faults import Fault, FaultQueue
+from transports.tiktok.sandbox.posts import FAILED, Post, RequestRecord
+from transports.tiktok.sandbox.server import Host
+from transports.tiktok.sandbox.switches import Switches
+
+_STOP_SECONDS = 0.15
+
+
+class SandboxViolation(AssertionError):
+    """A client did what TikTok's clients must never do; the text lists what."""
+
+
+class Sandbox:
+    """Stand in for TikTok's Content Posting API and its upload host, strictly.
+
+    It keeps no bytes: each post has the SHA-256, ranges and times of what arrived. With `strict`,
+    leaving the context raises `SandboxViolation` for everything in `violations`, unless another
+    exception is on its way. Times are on `clock`, which tests may advance.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        *,
+        access_token: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        switches: Switches | None = None,
+        strict: bool = True,
+        processing_seconds: float = 0.0,
+        rate_limits: bool = True,
+        public_base_url: str | None = None,
+        clock: SandboxClock | None = None,
+    ) -> None:
+        """Prepare; nothing listens before `start`.
+
+        `port` 0 picks a free one. `public_base_url` is what upload URLs begin with when clients
+        reach the sandbox through another name.
+        """
+        self.clock = clock or SandboxClock()
+        self.switches = switches or Switches()
+        self.strict = strict
+        self._host, self._port = host, port
+        self._ssl_context = ssl_context
+        self._rate_limits = rate_limits
+        self._public_base_url = public_base_url.rstrip("/") if public_base_url else None
+        self._faults = FaultQueue()
+        self._book = Book(
+            clock=self.clock, switches=self.switches, processing_seconds=processing_seconds
+        )
+        self.access_token = self._accept(access_token, "sandbox-creator")
+        self._running: _Running | None = None
+        self._stopped = threading.Event()
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen. Raise `OSError` if the address cannot be had, RuntimeError if it runs already."""
+        if self._running is not None:
+            raise RuntimeError(f"the sandbox runs already, at {self.base_url}")
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.create_server((self._host, self._port), family=family, backlog=1024)
+        self._port = listener.getsockname()[1]
+        self._stopped.clear()
+        self._running = _Running(self, listener)
+        return self
+
+    def stop(self) -> None:
+        """Reset every connection and end the thread. What was recorded stays readable."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+        self._stopped.set()
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called elsewhere or KeyboardInterrupt arrives."""
+        if self._running is None:
+            self.start()
+        try:
+            self._stopped.wait()
+        finally:
+            self.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self.strict and exc is None and self.violations:
+            raise SandboxViolation(_listed(self.violations))
+
+    @property
+    def base_url(self) -> str:
+        """Return where it listens, without a slash at the end."""
+        scheme = "https" if self._ssl_context else "http"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{scheme}://{host}:{self._port}"
+
+    def _serve(self, pool: ThreadPoolExecutor) -> Host:
+        return Host(
+            self._book,
+            self._faults,
+            pool,
+            origin=self._public_base_url or self.base_url,
+            rate_limits=self._rate_limits,
+            # Behind a proxy the Host header is the proxy's business.
+            check_host=self._public_base_url is None,
+        )
+
+    # -- tokens and faults -----------------------------------------------------------------------
+
+    def issue_token(
+        self,
+        *,
+        scopes: Iterable[str] = SCOPES,
+        account: str = "sandbox-creator",
+        private: bool = False,
+        expires_in: float | None = None,
+    ) -> str:
+        """Return a new access token of an account; it expires after seconds on the clock."""
+        return self._accept(None, account, frozenset(scopes), private, expires_in)
+
+    def revoke_token(self, token: str) -> None:
+        """Answer 401 to this token from now on."""
+        self._book.revoke_token(token)
+
+    def script(self, *faults: Fault) -> None:
+        """Let these faults happen, in this order, to the requests that follow."""
+        self._faults.script(*faults)
+
+    @property
+    def pending_faults(self) -> list[Fault]:
+        """Return the faults that have not fired yet, or not as often as they should."""
+        return self._faults.pending
+
+    def _accept(
+        self,
+        value: str | None,
+        account: str,
+        scopes: frozenset[str] = frozenset(SCOPES),
+        private: bool = False,  # noqa: FBT001, FBT002
+        expires_in: float | None = None,
+    ) -> str:
+        value = value or f"act.sandbox.{secrets.token_hex(24)}"
+        expires = None if expires_in is None else self.clock.now() + expires_in
+        self._book.issue_token(
+            Token(account=account, scopes=scopes, private=private, expires=expires, value=value)
+        )
+        return value
+
+    # -- what happened ---------------------------------------------------------------------------
+
+    @property
+    def uploads(self) -> list[Post]:
+        """Return a post for every init that was accepted, in order, in any state."""
+        return list(self._book.posts)
+
+    @property
+    def posts(self) -> list[Post]:
+        """Return the posts of which every byte was stored."""
+        return [post for post in self._book.posts if post.complete]
+
+    @property
+    def duplicates(self) -> list[Post]:
+        """Return the uploads whose init repeated an earlier one that had not failed."""
+        return [post for post in self._book.posts if post.duplicate_of is not None]
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """Return every request, in order of arrival."""
+        return list(self._book.requests)
+
+    @property
+    def violations(self) -> list[str]:
+        """Return what clients did that they must never do."""
+        return list(self._book.violations)
+
+    def assert_no_violations(self) -> None:
+        """Raise `SandboxViolation` if a client did what it must never do."""
+        if self.violations:
+            raise SandboxViolation(_listed(self.violations))
+
+    def assert_posted_once(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        sha256: str | None = None,
+        title: str | None = None,
+        publish_id: str | None = None,
+    ) -> Post:
+        """Return the one post that matches all that is given; else raise AssertionError.
+
+        `path` stands for the content of a file. A post counts when every byte of it was stored
+        and it did not end in FAILED.
+        """
+        if path is not None:
+            with Path(path).open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            if sha256 not in (None, content):
+                raise AssertionError(f"{path} has sha256 {content}, not {sha256}")
+            sha256 = content
+        wanted = {"sha256": sha256, "title": title, "publish_id": publish_id}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        found = [
+            post
+            for post in self.posts
+            if post.status != FAILED
+            and all(getattr(post, name) == value for name, value in wanted.items())
+        ]
+        if len(found) != 1:
+            raise AssertionError(self._miscount(wanted, len(found)))
+        return found[0]
+
+    def _miscount(self, wanted: dict[str, str | None], found: int) -> str:
+        criteria = ", ".join(f"{name}={value!r}" for name, value in wanted.items()) or "any"
+        uploads = [
+            f"{post.publish_id} {post.status} {post.received} of {post.size} bytes, "
+            f"sha256 {post.sha256[:16]}…, title {post.title[:40]!r}"
+            for post in self.uploads
+        ]
+        head = f"expected exactly one post ({criteria}), found {found}"
+        return f"{head}; {len(self.posts)} complete of {_listed(uploads, 'uploads')}"
+
+
+class _Running:
+    """A server on its thread, from listening to stopped."""
+
+    def __init__(self, sandbox: Sandbox, listener: socket.socket) -> None:
+        self._sandbox = sandbox
+        self._listener = listener
+        self._ready: Future[None] = Future()
+        self._loop = _new_loop()
+        self._stop = asyncio.Event()
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="tiktok-sandbox-hash")
+        self._thread = threading.Thread(target=self._run, name="tiktok-sandbox", daemon=True)
+        self._thread.start()
+        self._ready.result()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as exc:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(exc)
+        finally:
+            self._loop.close()
+            self._pool.shutdown(cancel_futures=True)
+
+    async def _serve(self) -> None:
+        self._loop.set_exception_handler(self._complain)
+        host = self._sandbox._serve(self._pool)
+        listening = await self._loop.create_server(
+            host.server, sock=self._listener, ssl=self._sandbox._ssl_context
+        )
+        self._ready.set_result(None)
+        await self._stop.wait()
+        listening.close()
+        for connection in host.server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+
+    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        # Connections break here on purpose; everything else is a fault of the sandbox.
+        if not isinstance(context.get("exception"), OSError):
+            self._sandbox._book.violation(f"the sandbox itself failed: {context.get('message')}")
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _listed(lines: list[str], noun: str = "violations") -> str:
+    return "\n  ".join([f"{len(lines)} {noun}:", *lines])
