@@ -1,0 +1,86 @@
+"""Which hosts may be called and may be given the bytes of a client's video.
+
+Rule: an upload URL is used exactly as TikTok gave it, or not at all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from uploader.errors import ConfigurationError, ProtocolError
+from uploader.secret import Secret
+
+API_URL: Final = "https://open.tiktokapis.com"
+# Hosts seen in issued URLs lie below both, e.g. open-upload-sg.tiktokapis.com and
+# open-upload.tiktokapis.us.
+UPLOAD_DOMAINS: Final = ("tiktokapis.com", "tiktokapis.us")
+MAX_URL: Final = 8192
+
+
+def check_base_url(base_url: str) -> str:
+    """Return the URL without a trailing slash, or raise `ConfigurationError`."""
+    try:
+        parts = urlsplit(base_url)
+        port_is_sane = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_sane = SplitResult("", "", "", "", ""), False
+    if not port_is_sane or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("the base URL is malformed").hint(
+            "give one such as https://open.tiktokapis.com"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError("the base URL must not hold a user, a query or a fragment")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ConfigurationError(
+            f"the base URL is plain http to {parts.hostname}: a token would travel in clear"
+        ).hint("plain http is taken for loopback addresses only")
+    return base_url.rstrip("/")
+
+
+def check_upload_url(upload_url: Secret, base_url: str) -> Secret:
+    """Return the URL, or raise `ProtocolError` when it leads to a host that is not TikTok's."""
+    reason = _refusal(upload_url, base_url)
+    if reason is None:
+        return upload_url
+    raise ProtocolError(
+        f"init: the upload URL is refused: {reason}", operation="init", ambiguous=False
+    )
+
+
+def _refusal(upload_url: Secret, base_url: str) -> str | None:
+    try:
+        parts = urlsplit(upload_url.reveal())
+        port = parts.port
+    except ValueError:
+        return "it is malformed"
+    if len(upload_url.reveal()) > MAX_URL:
+        return f"it is longer than {MAX_URL} characters"
+    if _has_control(upload_url) or parts.username or parts.password or parts.fragment:
+        return "it holds a user, a fragment or a control character"
+    host = (parts.hostname or "").lower()
+    if base_url != API_URL and _origin(parts) == _origin(urlsplit(base_url)):
+        return None
+    if parts.scheme != "https" or port not in (None, 443):
+        return f"{parts.scheme}://{host}:{port} is not https on port 443"
+    if any(host.endswith(f".{domain}") for domain in UPLOAD_DOMAINS):
+        return None
+    return f"the host {host} is not below {' or '.join(UPLOAD_DOMAINS)}"
+
+
+def _has_control(url: Secret) -> bool:
+    return any(ord(character) <= 32 or ord(character) == 127 for character in url.reveal())
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,59 @@
+"""A hold on an upload that runs on the engine's thread.
+
+Rule: every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable
+from typing import Protocol
+
+from uploader.model import Progress, UploadResult
+
+
+class _HasProgress(Protocol):
+    @property
+    def progress(self) -> Progress: ...
+
+
+class UploadHandle:
+    """What `submit` returns."""
+
+    def __init__(
+        self,
+        upload_id: str,
+        tally: _HasProgress,
+        future: concurrent.futures.Future[UploadResult],
+        cancel: Callable[[], None],
+    ) -> None:
+        self.upload_id = upload_id
+        self._tally = tally
+        self._future = future
+        self._cancel = cancel
+
+    @property
+    def progress(self) -> Progress:
+        """Return bytes sent, confirmed and done as of now."""
+        return self._tally.progress
+
+    def done(self) -> bool:
+        """Tell whether the run is over."""
+        return self._future.done()
+
+    def cancel(self) -> None:
+        """Stop the upload; `result` then tells how it stands. Returns at once."""
+        self._cancel()
+
+    def result(self, timeout: float | None = None) -> UploadResult:
+        """Wait for the result, at most `timeout` seconds.
+
+        Raises `TimeoutError` when it takes longer (the upload goes on), and what was the caller's
+        fault.
+        """
+        return self._future.result(timeout)
+
+    @property
+    def future(self) -> concurrent.futures.Future[UploadResult]:
+        """The future behind `result`."""
+        return self._future

@@ -1,0 +1,165 @@
+"""The engine's own thread and loop.
+
+Rule: starts on first use, ends with `close`, and starts afresh in a forked child, which abandons
+what it inherited: closing it would close the parent's sockets too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from uploader.engine import Engine
+from uploader.errors import ConfigurationError, UploaderError
+
+T = TypeVar("T")
+_threads: weakref.WeakSet[EngineThread] = weakref.WeakSet()
+
+
+class EngineThread:
+    """Run an engine, made by `make` on the loop, on a thread of its own."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._abandon()
+        _threads.add(self)
+
+    def _abandon(self) -> None:
+        """Forget everything without closing it: at birth, and in a forked child."""
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def start(
+        self, work: Callable[[Engine], Awaitable[T]]
+    ) -> tuple[concurrent.futures.Future[T], Callable[[], None]]:
+        """Run `work` on the engine's loop; return its future, and a way to cancel it."""
+        loop, engine = self._running()
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        future.set_running_or_notify_cancel()
+        box: list[asyncio.Task[None]] = []
+
+        async def carry() -> None:
+            try:
+                value = await work(engine)
+            except asyncio.CancelledError:
+                future.set_exception(UploaderError("the uploader was closed"))
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+
+        def begin() -> None:
+            box.append(engine.track(loop.create_task(carry())))
+
+        def cancel() -> None:
+            def stop() -> None:
+                if box:
+                    box[0].cancel()
+
+            self._tell(loop, stop)
+
+        loop.call_soon_threadsafe(begin)
+        return future, cancel
+
+    def call(self, work: Callable[[Engine], Awaitable[T]]) -> T:
+        """Run `work` and wait for it."""
+        future, cancel = self.start(work)
+        return waited(future, cancel)
+
+    def close(self, grace: float) -> None:
+        """Stop the engine and its thread. Idempotent."""
+        with self._lock:
+            loop, engine, thread = self._loop, self._engine, self._thread
+            self._loop = self._engine = self._thread = None
+            self._closed = True
+        if loop is None or engine is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(engine.close(grace), loop).result(grace + 5.0)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(grace + 5.0)
+
+    def _running(self) -> tuple[asyncio.AbstractEventLoop, Engine]:
+        with self._lock:
+            if self._closed:
+                raise UploaderError("the uploader is closed")
+            if self._loop is None or self._engine is None:
+                refuse_green_threads()
+                self._loop = new_event_loop()
+                self._thread = threading.Thread(
+                    target=_run_loop, args=(self._loop,), name="uploader-engine", daemon=True
+                )
+                self._thread.start()
+                making = asyncio.run_coroutine_threadsafe(self._build(), self._loop)
+                self._engine = making.result()
+            return self._loop, self._engine
+
+    async def _build(self) -> Engine:
+        return self._make()
+
+    @staticmethod
+    def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+        try:
+            loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return  # the loop is closed: nothing runs on it any more
+
+
+def waited(future: concurrent.futures.Future[T], cancel: Callable[[], None]) -> T:
+    """Wait for a future; an exception thrown into the waiting thread stops the work first."""
+    try:
+        return future.result()
+    except BaseException:
+        if not future.done():
+            cancel()
+            concurrent.futures.wait([future], timeout=2.0)
+        raise
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a uvloop loop, or asyncio's where there is none (Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def refuse_green_threads() -> None:
+    """Refuse gevent and eventlet: their patched threads would never run our loop."""
+    for name in ("gevent", "eventlet"):
+        if name not in sys.modules:
+            continue
+        patcher = sys.modules.get("gevent.monkey" if name == "gevent" else "eventlet.patcher")
+        check = getattr(patcher, "is_module_patched", None) or getattr(
+            patcher, "is_monkey_patched", None
+        )
+        if check is not None and (check("threading") or check("thread")):
+            raise ConfigurationError(
+                f"{name} has patched the threads of this process, and the uploader needs real ones"
+            ).hint("use a prefork or thread worker for uploads (celery -P prefork or threads)")
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _after_fork() -> None:
+    for thread in list(_threads):
+        thread._abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

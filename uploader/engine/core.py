@@ -1,0 +1,133 @@
+"""What all uploads of a process share: the wire, the lanes, the budgets, the events.
+
+Rule: lives on one loop; everything that blocks runs on its executor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from uploader.engine.caller import FlowCaller
+from uploader.engine.credentials import Signer
+from uploader.engine.hub import EventHub
+from uploader.engine.prepare import Prepared
+from uploader.engine.run import UploadRun
+from uploader.engine.settings import Settings
+from uploader.events import Subscriber
+from uploader.pacing import Pacer
+from uploader.pipeline import WindowBudget
+from uploader.source import Source, open_source
+from uploader.transport import CredentialSource, Destination, Flow, Transport
+from uploader.wire import Wire
+
+T = TypeVar("T")
+WORTH_TELLING = 0.01
+"""Waits for a limit that are shorter than this are not worth an event."""
+
+
+class Engine:
+    """Drive uploads on the running loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        credentials: CredentialSource | None = None,
+        subscribers: Sequence[Subscriber] = (),
+        wire: Wire | None = None,
+    ) -> None:
+        if wire is None:
+            from uploader.wire.aiohttp_wire import AiohttpWire
+
+            wire = AiohttpWire(timeouts=settings.timeouts, ssl_context=settings.ssl_context)
+        self.settings = settings
+        self.wire = wire
+        self.credentials = credentials
+        self.hub = EventHub(subscribers)
+        self.budget = WindowBudget(settings.window_bytes)
+        self.executor: Executor = ThreadPoolExecutor(8, thread_name_prefix="uploader-io")
+        self._lanes = asyncio.Semaphore(settings.max_uploads)
+        self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    @asynccontextmanager
+    async def lane(self, run: UploadRun) -> AsyncIterator[None]:
+        """Hold one of the process's lanes; uploads get them in the order of asking."""
+        clock = self.settings.clock
+        asked = clock.monotonic()
+        async with self._lanes:
+            seconds = clock.monotonic() - asked
+            if seconds > WORTH_TELLING:
+                run.waited("lane", seconds)
+            yield
+
+    def pace(self, run: UploadRun) -> Callable[[int], Awaitable[None]] | None:
+        """Return what an upload awaits before bytes go out, `None` without a bandwidth limit."""
+        pacer, clock = self._pacer, self.settings.clock
+        if pacer is None:
+            return None
+
+        async def wait(count: int) -> None:
+            seconds = pacer.reserve(count, clock.monotonic())
+            if seconds > 0:
+                await clock.sleep(seconds)
+            if seconds > WORTH_TELLING:
+                run.waited("bandwidth", seconds)
+
+        return wait
+
+    def open_source(self, prepared: Prepared, on_fallback: Callable[[str], None]) -> Source:
+        return open_source(
+            prepared.source,
+            prepared.facts,
+            mode=self.settings.source_mode,
+            executor=self.executor,
+            on_fallback=on_fallback,
+        )
+
+    async def call(
+        self,
+        destination: Destination,
+        operation: str,
+        make: Callable[[Transport], Flow[T]],
+        *,
+        repeatable: bool,
+    ) -> T:
+        """Drive one small flow of a destination, signed and retried."""
+        transport = destination.transport()
+        signer = Signer(destination, transport.name, self.credentials, self.executor)
+        caller = FlowCaller(
+            self.wire, signer, self.settings.clock, self.settings.retry, _Unheard()
+        )
+        return await caller.call(operation, lambda: make(transport), repeatable=repeatable)
+
+    async def close(self, grace: float) -> None:
+        """Stop what runs, give it `grace` seconds to end, and give everything back."""
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=grace)
+        await self.wire.close()
+        await asyncio.to_thread(self.hub.close)
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def track(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        """Remember a task, to be stopped by `close`."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class _Unheard:
+    """Requests outside of an upload are nobody's events."""
+
+    def request_finished(self, operation: str, outcome: str, seconds: float) -> None:
+        pass
+
+    def retry_scheduled(self, operation: str, attempt: int, wait: float, error: str) -> None:
+        pass

@@ -1,0 +1,90 @@
+"""From what a caller gave us to the headers that sign a request.
+
+Rule: asked for each attempt, on a worker thread (a token store may block); never kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+from uploader.errors import AuthenticationError, ConfigurationError, TransportError
+from uploader.http import Request
+from uploader.secret import Secret
+from uploader.transport import Credential, CredentialSource, Destination
+
+
+class AccessToken:
+    """A bearer token as a credential."""
+
+    __slots__ = ("_token",)
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def sign(self, request: Request) -> Mapping[str, str | Secret]:
+        return {"Authorization": Secret(f"Bearer {self._token.reveal()}")}
+
+
+class Signer:
+    """Sign the requests of one upload."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        transport: str,
+        fallback: CredentialSource | None,
+        executor: Executor,
+    ) -> None:
+        self._token = destination.access_token
+        self._source = destination.credentials or fallback
+        self._transport = transport
+        self._account = destination.account
+        self._executor = executor
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether another credential may come when this one is refused."""
+        return self._token is None
+
+    async def sign(self, request: Request) -> Request:
+        """Return the request with its credential; raise `AuthenticationError` when none is had."""
+        if request.auth is None:
+            return request
+        failure: TransportError | ConfigurationError
+        try:
+            if self._token is not None:
+                headers = _credential(self._token).sign(request)
+            else:
+                headers = await asyncio.get_running_loop().run_in_executor(
+                    self._executor, self._obtain, request
+                )
+        except (TransportError, ConfigurationError) as error:
+            failure = error
+        except Exception as error:
+            # Neither the text nor the frames are kept: what a token store says may name the token.
+            failure = AuthenticationError(
+                f"{request.operation}: the credentials callable failed with"
+                f" {type(error).__name__}",
+                operation=request.operation,
+            )
+        else:
+            return replace(request, headers={**request.headers, **headers})
+        raise failure
+
+    def _obtain(self, request: Request) -> Mapping[str, str | Secret]:
+        if self._source is None:
+            raise ConfigurationError("there is no access token")
+        return _credential(self._source(self._transport, self._account)).sign(request)
+
+
+def _credential(value: Any) -> Credential:
+    if isinstance(value, str | Secret):
+        value = Secret(value)
+        if not value:
+            raise ConfigurationError("the access token is empty")
+        return AccessToken(value)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,221 @@
+"""The ordered sender: one part after the other, each proved before the next one begins.
+
+Rule: after an answer that was lost, the server is asked what it holds before anything is sent
+again, and what it says is believed only at a part's boundary. Anything else is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from uploader.engine.caller import FlowCaller, unknown
+from uploader.engine.progress import Tally
+from uploader.engine.settings import Clock
+from uploader.errors import (
+    NetworkError,
+    Recovery,
+    RetriesExhaustedError,
+    SessionExpiredError,
+    TransportError,
+    UploaderError,
+)
+from uploader.model import Part, Plan, Processing, Receipt, Session
+from uploader.pipeline import PartBody, Reader
+from uploader.retry import RetryBudget
+from uploader.source import Source
+from uploader.transport import Moment, Transport
+
+
+class Stored(Enum):
+    """What the server holds of a part."""
+
+    WHOLE = "whole"
+    NOTHING = "nothing"
+    UNTOLD = "untold"
+    """The server was asked and does not say, or says what cannot be."""
+
+
+class PartListener(Protocol):
+    """Who is told how parts fare."""
+
+    def part_started(self, part: Part, attempt: int) -> None: ...
+
+    def part_confirmed(self, part: Part, seconds: float) -> None: ...
+
+    def part_failed(self, part: Part, attempt: int, seconds: float, error: TransportError) -> None:
+        ...
+
+    def resynced(self, part: Part, offset: int | None) -> None: ...
+
+
+@dataclass(slots=True)
+class _Try:
+    """How one part fares."""
+
+    part: Part
+    final: bool
+    attempt: int = 0
+    doubtful: bool = False
+    """Whether an attempt so far may have been stored without our knowing."""
+
+
+class OrderedSender:
+    """Send the parts of one upload in order."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        session: Session,
+        plan: Plan,
+        source: Source,
+        reader: Reader,
+        caller: FlowCaller,
+        clock: Clock,
+        tally: Tally,
+        listener: PartListener,
+        pace: Callable[[int], Awaitable[None]] | None,
+    ) -> None:
+        self._transport = transport
+        self._session = session
+        self._plan = plan
+        self._source = source
+        self._reader = reader
+        self._caller = caller
+        self._clock = clock
+        self._tally = tally
+        self._listener = listener
+        self._pace = pace
+        self._body: PartBody | None = None
+        self._current: _Try | None = None
+        self.ended: Processing | None = None
+        """Set when a resync showed that the server has ended the upload already."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the irreversible part may be stored without our knowing."""
+        current, body = self._current, self._body
+        if current is None or not current.final:
+            return False
+        return current.doubtful or (body is not None and body.complete)
+
+    async def send_all(self) -> dict[int, Receipt]:
+        """Send every part; return the receipts."""
+        receipts = {}
+        for part in self._plan:
+            receipts[part.index] = await self._send(part)
+            self._tally.confirm(part.stop)
+            self._current = self._body = None
+        return receipts
+
+    async def _send(self, part: Part) -> Receipt:
+        irreversible = self._transport.capabilities.irreversible is Moment.LAST_PART
+        state = self._current = _Try(part, final=irreversible and self._plan.is_last(part))
+        budget, first = self._caller.budget(), self._clock.monotonic()
+        while True:
+            began = self._clock.monotonic()
+            try:
+                receipt = await self._attempt(state)
+                break
+            except TransportError as error:
+                failure = error
+            self._tally.flush()
+            seconds = self._clock.monotonic() - began
+            self._listener.part_failed(part, state.attempt, seconds, failure)
+            state.doubtful |= failure.ambiguous
+            give_up = await self._pause(budget, failure)
+            if _asks_first(failure) or (give_up is not None and state.doubtful):
+                if await self._is_stored(state, failure, give_up):
+                    receipt = Receipt(part.index, {"resynced": True})
+                    break
+            if give_up is not None:
+                raise give_up
+        self._listener.part_confirmed(part, self._clock.monotonic() - first)
+        return receipt
+
+    async def _attempt(self, state: _Try) -> Receipt:
+        state.attempt += 1
+        part = state.part
+        self._check_lifetime()
+        self._source.check()
+        await self._reader.seek(part.start)
+        self._body = body = PartBody(
+            self._reader, part, pace=self._pace, on_sent=lambda count: self._sent(part, count)
+        )
+        self._listener.part_started(part, state.attempt)
+        receipt = await self._caller.once(
+            self._transport.put_part(self._session, self._plan, part, body)
+        )
+        self._tally.flush()
+        return receipt
+
+    def _sent(self, part: Part, count: int) -> None:
+        body = self._body
+        position = part.start + (body.accepted if body is not None else 0) + count
+        self._tally.sent(min(position, part.stop), count)
+
+    async def _pause(
+        self, budget: RetryBudget, failure: TransportError
+    ) -> TransportError | RetriesExhaustedError | None:
+        """Wait for the next try, or return what to raise when there is none."""
+        if failure.recovery in (Recovery.NONE, Recovery.RESTART):
+            return failure
+        try:
+            await self._caller.wait("put", budget, failure)
+        except RetriesExhaustedError as exhausted:
+            return exhausted
+        return None
+
+    async def _is_stored(
+        self, state: _Try, failure: TransportError, give_up: UploaderError | None
+    ) -> bool:
+        """Ask what the server holds of a part. What it does not tell is never guessed."""
+        try:
+            stored = await self._ask(state.part)
+        except (TransportError, RetriesExhaustedError) as error:
+            not_told = error
+        else:
+            if stored is not Stored.UNTOLD:
+                return stored is Stored.WHOLE
+            if give_up is not None and not state.final:
+                return False
+            raise unknown("put", failure)
+        # Before the irreversible part nothing can have been posted: the failure is just that.
+        raise unknown("put", failure) if state.final else not_told
+
+    async def _ask(self, part: Part) -> Stored:
+        query = getattr(self._transport, "query", None)
+        if query is None:
+            return Stored.UNTOLD
+        confirmed = await self._caller.call("query", lambda: query(self._session), repeatable=True)
+        self._listener.resynced(part, confirmed.offset)
+        if confirmed.processing is not None:
+            self.ended = confirmed.processing
+            return Stored.WHOLE if self._plan.is_last(part) else Stored.UNTOLD
+        if confirmed.offset == part.stop:
+            return Stored.WHOLE
+        return Stored.NOTHING if confirmed.offset == part.start else Stored.UNTOLD
+
+    def _check_lifetime(self) -> None:
+        lifetime, created = (
+            self._transport.capabilities.session_lifetime,
+            self._session.created_at,
+        )
+        if lifetime is None or created is None:
+            return
+        age = self._clock.time() - created
+        if age >= lifetime:
+            raise SessionExpiredError(
+                f"put: the upload was opened {age:,.0f} s ago and lives {lifetime:,.0f} s",
+                operation="put",
+            )
+
+
+def _asks_first(failure: TransportError) -> bool:
+    """Whether the server is asked what it holds before the part is sent again."""
+    if failure.recovery is Recovery.RESYNC:
+        return True
+    return isinstance(failure, NetworkError) and failure.ambiguous

@@ -1,0 +1,74 @@
+"""All that can be decided before the first request.
+
+Rule: reads the source's name, size and first bytes; sends nothing. What is wrong is refused here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from uploader import planner
+from uploader.errors import ConfigurationError, PlanError
+from uploader.model import Plan, Session, SourceFacts
+from uploader.source import SourceInput, describe
+from uploader.transport import CredentialSource, Destination, Order, Transport
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An upload that is ready to be driven."""
+
+    upload_id: str
+    source: SourceInput
+    facts: SourceFacts
+    destination: Destination
+    transport: Transport
+    content_type: str
+    plan: Plan
+    session: Session | None = None
+
+
+def prepare(
+    source: SourceInput,
+    destination: Destination,
+    *,
+    credentials: CredentialSource | None = None,
+    session: Session | None = None,
+    part_size: int | None = None,
+) -> Prepared:
+    """Check source and destination and plan the cut. May block: a stream is spooled first.
+
+    `session` goes on with an upload that was opened elsewhere, `part_size` then cuts as its opener
+    did. Raises `ConfigurationError`, `PlanError` or `SourceError`.
+    """
+    if destination.access_token is None and destination.credentials is None and credentials is None:
+        raise ConfigurationError(
+            f"{type(destination).__name__} has no access token and no credentials"
+        ).hint("give access_token=, or credentials= to the destination or the uploader")
+    transport = destination.transport()
+    capabilities = transport.capabilities
+    if capabilities.order is not Order.SEQUENTIAL:
+        raise ConfigurationError(f"{transport.name} takes parts in any order: not supported yet")
+    facts, source = describe(source)
+    content_type = transport.content_type(facts)
+    try:
+        if part_size is None:
+            plan = planner.plan(facts.size, capabilities)
+        else:
+            plan = planner.cut(facts.size, part_size, capabilities)
+    except PlanError as error:
+        refusal = PlanError(f"{facts.name or 'the content'}: {error.message}")
+        for hint in error.hints:
+            refusal.add_note(hint)
+        raise refusal from None
+    return Prepared(
+        upload_id=secrets.token_hex(8),
+        source=source,
+        facts=facts,
+        destination=destination,
+        transport=transport,
+        content_type=content_type,
+        plan=plan,
+        session=session,
+    )

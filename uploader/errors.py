@@ -1,0 +1,220 @@
+"""The exceptions of the house: what happened (the class) and what to do about it (`recovery`).
+
+    UploaderError
+    ├── ConfigurationError ─ PlanError
+    ├── SourceError ─ SourceChangedError, SourceReadError
+    ├── TransportError            (.operation .status .vendor_code .request_id .retry_after .recovery)
+    │   ├── NetworkError (RETRY)          ├── DigestMismatchError
+    │   ├── ServerError (RETRY)           ├── AuthenticationError
+    │   ├── RateLimitedError (RETRY)      ├── RejectedError
+    │   ├── OffsetMismatchError (RESYNC)  ├── ProtocolError
+    │   └── SessionExpiredError (RESTART) └── OutcomeUnknownError
+    ├── RetriesExhaustedError (.last)
+    └── UploadCancelledError
+
+Rule: every one survives pickle and holds no secret. Texts state the fact, then the numbers; hints
+for a human are notes (`add_note`).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any, ClassVar, Self
+
+
+class Recovery(Enum):
+    """What the engine may do about a failure."""
+
+    NONE = "none"
+    RETRY = "retry"
+    RESYNC = "resync"
+    """Ask the server what it holds, then go on."""
+    RESTART = "restart"
+    """Only a new session helps; never after the irreversible moment."""
+
+
+def _rebuild(cls: type[UploaderError], message: str, state: dict[str, Any]) -> UploaderError:
+    error = cls.__new__(cls, message)
+    error.args = (message,)
+    error.__dict__.update(state)
+    return error
+
+
+class UploaderError(Exception):
+    """Root of every exception that this package raises on purpose."""
+
+    code: str = "uploader"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" not in cls.__dict__:
+            stem = cls.__name__.removesuffix("Error")
+            cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", stem).lower()
+
+    def __init__(self, message: str, *, upload_id: str | None = None) -> None:
+        super().__init__(message)
+        self.upload_id = upload_id
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def hints(self) -> list[str]:
+        """Sentences for a human: what to do next."""
+        return list(getattr(self, "__notes__", ()))
+
+    def hint(self, text: str) -> Self:
+        """Add a sentence for a human and return the error, to be raised."""
+        self.add_note(text)
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-able facts."""
+        facts: dict[str, Any] = {"code": self.code, "message": self.message, "hints": self.hints}
+        for name, value in vars(self).items():
+            if name.startswith("_") or value is None:
+                continue
+            if isinstance(value, UploaderError):
+                facts[name] = value.to_dict()
+            elif isinstance(value, Enum):
+                facts[name] = value.value
+            elif isinstance(value, str | int | float | bool):
+                facts[name] = value
+        return facts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, dict(vars(self)))
+
+
+class ConfigurationError(UploaderError):
+    """The caller asked for something that cannot be; nothing was sent."""
+
+
+class PlanError(ConfigurationError):
+    """The file cannot be cut so that it fits the destination's limits."""
+
+
+class SourceError(UploaderError):
+    """The file cannot be read as it was promised."""
+
+
+class SourceChangedError(SourceError):
+    """The file was truncated, grew, or was replaced while it was being sent."""
+
+
+class SourceReadError(SourceError):
+    """Reading the file failed."""
+
+
+class TransportError(UploaderError):
+    """What a destination, or the way to it, answered.
+
+    `ambiguous` is true when the server may have acted on the request all the same.
+    """
+
+    default_recovery: ClassVar[Recovery] = Recovery.NONE
+    default_ambiguous: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        status: int | None = None,
+        vendor_code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        recovery: Recovery | None = None,
+        ambiguous: bool | None = None,
+        upload_id: str | None = None,
+    ) -> None:
+        super().__init__(message, upload_id=upload_id)
+        self.operation = operation
+        self.status = status
+        self.vendor_code = vendor_code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.recovery = recovery or self.default_recovery
+        self.ambiguous = self.default_ambiguous if ambiguous is None else ambiguous
+
+
+class NetworkError(TransportError):
+    """No answer: refused, reset, timed out. `ambiguous` unless it never left this machine."""
+
+    default_recovery = Recovery.RETRY
+    default_ambiguous = True
+
+
+class ServerError(TransportError):
+    """A 5xx answer: the server failed, and may have acted before it did."""
+
+    default_recovery = Recovery.RETRY
+    default_ambiguous = True
+
+
+class RateLimitedError(TransportError):
+    """Too many requests; `retry_after` is in seconds when the server said it."""
+
+    default_recovery = Recovery.RETRY
+
+
+class OffsetMismatchError(TransportError):
+    """The server holds other bytes than the request assumed."""
+
+    default_recovery = Recovery.RESYNC
+
+
+class SessionExpiredError(TransportError):
+    """The server-side upload is gone."""
+
+    default_recovery = Recovery.RESTART
+
+
+class DigestMismatchError(TransportError):
+    """The server received other bytes than were sent."""
+
+    default_recovery = Recovery.RETRY
+
+
+class AuthenticationError(TransportError):
+    """The credential is missing, expired, revoked, or lacks a scope."""
+
+
+class RejectedError(TransportError):
+    """The destination refused; its own code and message are kept."""
+
+
+class ProtocolError(TransportError):
+    """An answer that the protocol does not know. The server may have acted."""
+
+    default_ambiguous = True
+
+
+class OutcomeUnknownError(TransportError):
+    """An irreversible request may have succeeded, and the server has not told."""
+
+    default_ambiguous = True
+
+
+class RetriesExhaustedError(UploaderError):
+    """The retry budget ran out; `last` is the failure that ended it."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        last: TransportError,
+        attempts: int,
+        seconds: float,
+        upload_id: str | None = None,
+    ) -> None:
+        super().__init__(message, upload_id=upload_id)
+        self.last = last
+        self.attempts = attempts
+        self.seconds = seconds
+
+
+class UploadCancelledError(UploaderError):
+    """The caller stopped the upload."""

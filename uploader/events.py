@@ -1,0 +1,178 @@
+"""The facts of an upload, each emitted once.
+
+Rule: frozen dataclasses; no secret, no file content. Logs, metrics and progress bars subscribe and
+could be deleted. A subscriber is any callable that takes an event; one that raises is logged and
+ignored. Subscribers never run on the engine's loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+from uploader.model import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What every event carries."""
+
+    upload_id: str
+    transport: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields by name, outcomes and the like as plain values."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadStarted(Event):
+    """A run begins: the source is open and the plan stands."""
+
+    account: str | None
+    name: str
+    size: int
+    parts: int
+    part_size: int
+    resumed_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFallback(Event):
+    """The file is not mapped but read through buffers; `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCreated(Event):
+    """The server has opened an upload. `seconds` is how long the opening took."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartStarted(Event):
+    part: int
+    start: int
+    length: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BytesSent(Event):
+    """Bytes that the kernel took since the last such event, several windows in one.
+
+    `windows` is how many windows all uploads of the process hold at this moment.
+    """
+
+    count: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartConfirmed(Event):
+    part: int
+    length: int
+    seconds: float
+    confirmed: int
+    """Bytes confirmed in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartFailed(Event):
+    part: int
+    attempt: int
+    seconds: float
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled(Event):
+    operation: str
+    attempt: int
+    """The attempt that failed, counted from 1."""
+    wait: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resynced(Event):
+    """The server was asked what it holds; `offset` is its answer."""
+
+    part: int
+    offset: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFinished(Event):
+    """One HTTP request ended. `outcome` is the status, or the code of the network error."""
+
+    operation: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitWaited(Event):
+    """A limit of this process held the upload back for `seconds`: lanes or bandwidth."""
+
+    operation: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessingChanged(Event):
+    state: str
+    terminal: bool
+    seconds: float
+    """Since the last byte was confirmed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadEnded(Event):
+    """What every last event of a run carries."""
+
+    outcome: Outcome
+    seconds: float
+    bytes_sent: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadCompleted(UploadEnded):
+    """Done, or every byte confirmed and the server still at work (`outcome` tells which)."""
+
+    size: int
+    location: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSuspended(UploadEnded):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadCancelled(UploadEnded):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFailed(UploadEnded):
+    error: str
+    message: str
+    operation: str | None = None
+    status: int | None = None
+    vendor_code: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeUnknown(UploadEnded):
+    error: str
+    message: str
+
+
+Subscriber: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,100 @@
+"""Events as log lines.
+
+Rule: the library never configures anybody's logging: it speaks to the standard logger `uploader`,
+which is silent until an application gives it, or the root logger, a handler. `configure` is for
+applications and the command.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal, TextIO
+
+import structlog
+
+from uploader import events
+
+NAME = "uploader"
+
+_LEVELS: dict[type[events.Event], int] = {
+    events.BytesSent: logging.DEBUG,
+    events.PartStarted: logging.DEBUG,
+    events.RequestFinished: logging.DEBUG,
+    events.LimitWaited: logging.DEBUG,
+    events.PartConfirmed: logging.DEBUG,
+    events.PartFailed: logging.WARNING,
+    events.RetryScheduled: logging.WARNING,
+    events.Resynced: logging.WARNING,
+    events.SourceFallback: logging.WARNING,
+    events.UploadFailed: logging.ERROR,
+    events.OutcomeUnknown: logging.ERROR,
+}
+
+
+class LogSubscriber:
+    """Write one line per event, named after it in snake case, with its facts as fields."""
+
+    def __init__(self) -> None:
+        logger = logging.getLogger(NAME)
+        if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            logger.addHandler(logging.NullHandler())
+        self._stdlib = logger
+        # Wrapped here with processors of its own: an unconfigured structlog would print to the
+        # host's stdout, and a configured one may not expect us.
+        self._log = structlog.wrap_logger(
+            logger,
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.stdlib.render_to_log_kwargs,
+            ],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+
+    def __call__(self, event: events.Event) -> None:
+        level = _LEVELS.get(type(event), logging.INFO)
+        if not self._stdlib.isEnabledFor(level):
+            return
+        self._log.log(level, event_name(type(event)), **event.facts())
+
+
+def event_name(kind: type[events.Event]) -> str:
+    """Return an event's stable name in logs: `PartConfirmed` is `part_confirmed`."""
+    letters = (f"_{c.lower()}" if c.isupper() else c for c in kind.__name__)
+    return "".join(letters).lstrip("_")
+
+
+def configure(
+    fmt: Literal["console", "json"] = "console", level: str = "INFO", stream: TextIO | None = None
+) -> None:
+    """Send the logger `uploader` to `stream` (stderr), as console lines or one JSON object each.
+
+    For applications that have no logging of their own. Calling it again replaces the handler.
+    """
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if fmt == "json"
+        else structlog.dev.ConsoleRenderer(
+            # Frames' locals are never printed: they may belong to somebody who holds a token.
+            exception_formatter=structlog.dev.plain_traceback,
+            colors=(stream or sys.stderr).isatty(),
+        )
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+        ],
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter)
+    handler.set_name("uploader-configured")
+    logger = logging.getLogger(NAME)
+    for old in [h for h in logger.handlers if h.get_name() == "uploader-configured"]:
+        logger.removeHandler(old)
+    logger.addHandler(handler)
+    logger.setLevel(level.upper())
+    logger.propagate = False

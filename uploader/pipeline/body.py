@@ -1,0 +1,123 @@
+"""The body of one part: windows from the reader, slice by slice into a socket.
+
+Rule: no byte is copied here. A window is released when the kernel has taken it, and not before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from uploader.errors import SourceError
+from uploader.model import KIB, Part
+from uploader.pipeline.reader import Queued, Reader
+
+SLICE = 512 * KIB
+"""What one write gets. Under TLS a slice is encrypted as one piece, into memory."""
+
+
+class Sink(Protocol):
+    """Where a body is written to."""
+
+    async def write(self, data: memoryview) -> None:
+        """Hand a slice to the socket; wait while its buffer is full."""
+        ...
+
+    def unsent(self) -> int:
+        """Return how many bytes of all that was written the kernel has not taken yet.
+
+        Raises `OSError` when the connection is gone.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection and what it still holds, at once."""
+        ...
+
+
+class PartBody:
+    """Stream one part, once. A new attempt needs a new body.
+
+    `pace(n)` is awaited before `n` bytes go out; `on_sent(n)` is told of bytes the kernel took.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        part: Part,
+        *,
+        pace: Callable[[int], Awaitable[None]] | None = None,
+        on_sent: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self._reader = reader
+        self._part = part
+        self._pace = pace
+        self._on_sent = on_sent
+        self._held: list[Queued] = []
+        self.written = 0
+        self.accepted = 0
+        self.error: SourceError | None = None
+        self._started = False
+        self._ended = asyncio.Event()
+
+    def __len__(self) -> int:
+        return self._part.length
+
+    @property
+    def complete(self) -> bool:
+        """Whether every byte was handed to the socket."""
+        return self.written == self._part.length
+
+    async def stream(self, sink: Sink) -> None:
+        """Write the part into `sink`; the source's own error is kept in `error`.
+
+        Whatever ends it early drops the connection first: bytes that wait in it would otherwise be
+        read from memory that is given back here.
+        """
+        if self._started:
+            raise RuntimeError("a body is streamed once")
+        self._started = True
+        try:
+            while self.written < self._part.length:
+                await self._forward(await self._reader.next(), sink)
+            while sink.unsent():
+                await asyncio.sleep(0.005)
+                self._settle(sink)
+            self._settle(sink)
+        except BaseException as error:
+            if isinstance(error, SourceError):
+                self.error = error
+            sink.abort()
+            raise
+        finally:
+            while self._held:
+                self._reader.done(self._held.pop(0))
+            self._ended.set()
+
+    async def ended(self) -> None:
+        """Wait until `stream` is over, if it ever began."""
+        if self._started:
+            await self._ended.wait()
+
+    async def _forward(self, item: Queued, sink: Sink) -> None:
+        self._held.append(item)
+        if self._pace is not None:
+            await self._pace(item.length)
+        view = item.window.view
+        for begin in range(0, item.length, SLICE):
+            piece = view[begin : begin + SLICE]
+            await sink.write(piece)
+            self.written += len(piece)
+            self._settle(sink)
+
+    def _settle(self, sink: Sink) -> None:
+        """Count what the kernel took, and release the windows that it took whole."""
+        accepted = max(self.accepted, self.written - sink.unsent())
+        if accepted > self.accepted:
+            self._on_sent(accepted - self.accepted)
+            self.accepted = accepted
+        while self._held and self._held[0].start + self._held[0].length <= (
+            self._part.start + accepted
+        ):
+            self._reader.done(self._held.pop(0))

@@ -1,0 +1,105 @@
+"""The reader: pages a source in ahead of need and queues windows of it.
+
+Rule: in order, without gaps, never across a part's end, and past it: while the answer to one part
+is on its way, the first windows of the next part become ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from uploader.errors import SourceError
+from uploader.model import MIB, Plan
+from uploader.pipeline.budget import DEPTH, Allowance
+from uploader.source.contract import Source, Window
+
+AHEAD = 8 * MIB
+"""How far the kernel is asked to read on before the windows are taken."""
+
+
+@dataclass(slots=True)
+class Queued:
+    """A window in the queue: its place in the file, and its cost in the budget."""
+
+    start: int
+    length: int
+    window: Window
+
+
+class Reader:
+    """Read `source` part by part, from a byte on, into a queue bounded by the allowance."""
+
+    def __init__(self, source: Source, plan: Plan, allowance: Allowance) -> None:
+        self._source = source
+        self._plan = plan
+        self._allowance = allowance
+        # One place more than windows may exist, so that an error always finds room.
+        self._queue: asyncio.Queue[Queued | SourceError] = asyncio.Queue(DEPTH + 1)
+        self._task: asyncio.Task[None] | None = None
+        self._next = 0
+
+    @property
+    def queued(self) -> int:
+        return self._queue.qsize()
+
+    async def seek(self, start: int) -> None:
+        """Make `start` the next byte; the queue is emptied unless it begins there already."""
+        if self._task is not None and self._next == start:
+            return
+        await self.stop()
+        self._next = start
+        self._task = asyncio.create_task(self._run(start), name="uploader-reader")
+
+    async def next(self) -> Queued:
+        """Return the next window, to be handed to `done`; raise the `SourceError` met there."""
+        item = await self._queue.get()
+        if isinstance(item, SourceError):
+            self._next = -1
+            raise item
+        self._next = item.start + item.length
+        return item
+
+    def done(self, item: Queued) -> None:
+        """Release a window whose bytes nobody needs any more."""
+        item.window.release()
+        self._allowance.give_back(item.length)
+
+    async def stop(self) -> None:
+        """End reading ahead and release what is queued."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._empty()
+
+    def _empty(self) -> None:
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            if isinstance(item, Queued):
+                self.done(item)
+
+    async def _run(self, start: int) -> None:
+        position = start
+        try:
+            while position < self._plan.size:
+                position = await self._read_one(position)
+        except SourceError as error:
+            self._queue.put_nowait(error)
+
+    async def _read_one(self, position: int) -> int:
+        length = min(self._allowance.window_size(), self._part_end(position) - position)
+        await self._allowance.take(length)
+        try:
+            window = await self._source.window(position, length, AHEAD)
+        except BaseException:
+            self._allowance.give_back(length)
+            raise
+        self._queue.put_nowait(Queued(position, length, window))
+        return position + length
+
+    def _part_end(self, position: int) -> int:
+        plan = self._plan
+        return plan.part(min(position // plan.part_size, plan.count - 1)).stop

@@ -1,0 +1,6 @@
+"""Where the bytes come from: a mapping of the file where that is safe, pooled buffers otherwise."""
+
+from uploader.source.contract import Source, Window
+from uploader.source.opening import SourceInput, SourceMode, describe, open_source
+
+__all__ = ["Source", "SourceInput", "SourceMode", "Window", "describe", "open_source"]

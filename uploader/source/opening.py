@@ -1,0 +1,193 @@
+"""From what a caller hands us to an open source, and to what can be known of it before.
+
+Rule: bad input is refused here, with one sentence that says what to do, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Executor
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from uploader.errors import ConfigurationError, SourceError
+from uploader.model import SourceFacts
+from uploader.source.buffered import BufferedSource, BytesSource
+from uploader.source.contract import Source
+from uploader.source.identity import FileIdentity
+from uploader.source.mapped import MappedSource
+from uploader.source.memory import can_probe
+
+SourceInput: TypeAlias = Any
+"""`str | Path`, an open binary file, a Django `File`, or `bytes`."""
+
+HEAD_BYTES = 64
+_can_probe = cache(can_probe)
+
+
+class SourceMode(StrEnum):
+    """How a file is read: mapped where that is safe (AUTO), always mapped, or never."""
+
+    AUTO = "auto"
+    MMAP = "mmap"
+    BUFFERED = "buffered"
+
+
+class Spooled:
+    """A temporary copy of something that has no file descriptor of its own."""
+
+    def __init__(self, readable: Any, name: str) -> None:
+        self.name = name
+        self.file = tempfile.TemporaryFile(prefix="uploader-")  # noqa: SIM115 - closed by close()
+        try:
+            shutil.copyfileobj(readable, self.file, 1024 * 1024)
+            self.file.flush()
+        except OSError as error:
+            self.file.close()
+            raise SourceError(
+                f"{name} cannot be copied to a temporary file: {error.strerror}"
+            ) from None
+
+
+def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
+    """Return what can be known of a source, and what to open it by.
+
+    A stream without a descriptor is copied to a temporary file first. Raises `SourceError`.
+    """
+    match source:
+        case bytes() | bytearray() | memoryview():
+            content = bytes(source)
+            _refuse_empty("the content", len(content))
+            return SourceFacts("", len(content), content[:HEAD_BYTES]), content
+        case str() | os.PathLike():
+            path = Path(source)
+            fd = _open(path)
+        case Spooled():
+            path, fd = None, os.dup(source.file.fileno())
+        case _ if hasattr(source, "read"):
+            if _descriptor(source) is None:
+                source = Spooled(_rewound(source), _name(source))
+                path, fd = None, os.dup(source.file.fileno())
+            else:
+                path, fd = None, os.dup(_descriptor(source) or 0)
+        case _:
+            raise ConfigurationError(
+                f"a {type(source).__name__} is no source: give a path, a binary file or bytes"
+            )
+    name = path.name if path is not None else _name(source)
+    try:
+        size = _regular(name, fd).st_size
+        _refuse_empty(name, size)
+        return SourceFacts(name, size, os.pread(fd, HEAD_BYTES, 0)), source
+    except OSError as error:
+        raise SourceError(f"{name} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(fd)
+
+
+def open_source(
+    source: SourceInput,
+    facts: SourceFacts,
+    *,
+    mode: SourceMode,
+    executor: Executor,
+    on_fallback: Callable[[str], None],
+) -> Source:
+    """Open what `describe` saw. `on_fallback` is told why a file is not mapped."""
+    if isinstance(source, bytes):
+        return BytesSource(source, name=facts.name or "the content")
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
+    fd = _open(path) if path is not None else os.dup(_descriptor(source) or 0)
+    try:
+        identity = FileIdentity.of(_regular(facts.name, fd))
+        if identity.size != facts.size:
+            raise SourceError(
+                f"{facts.name} had {facts.size:,} bytes when it was planned"
+                f" and has {identity.size:,} now"
+            ).hint("upload a file only after the program that writes it has closed it")
+        reason = None if mode is SourceMode.MMAP else _unmappable(mode)
+        if reason is None:
+            try:
+                return MappedSource(
+                    fd, name=facts.name, path=path, identity=identity, executor=executor
+                )
+            except OSError as error:
+                reason = f"the file cannot be mapped: {error.strerror}"
+                if mode is SourceMode.MMAP:
+                    raise SourceError(f"{facts.name}: {reason}") from None
+        on_fallback(reason)
+        return BufferedSource(fd, name=facts.name, path=path, identity=identity, executor=executor)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def _unmappable(mode: SourceMode) -> str | None:
+    if mode is SourceMode.BUFFERED:
+        return "asked for"
+    if not _can_probe():
+        return "this system cannot tell lost pages from a crash (needs Linux 5.14)"
+    return None
+
+
+def _open(path: Path) -> int:
+    # O_NONBLOCK: opening a FIFO without a writer would wait for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return os.open(path, flags)
+    except OSError as error:
+        match error.errno:
+            case errno.ENOENT:
+                raise SourceError(f"{path} does not exist").hint("check the path") from None
+            case errno.EACCES:
+                raise SourceError(f"{path} is not readable for this user").hint(
+                    f"try: ls -l {path}"
+                ) from None
+            case _:
+                raise SourceError(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def _regular(name: str, fd: int) -> os.stat_result:
+    facts = os.fstat(fd)
+    if stat.S_ISREG(facts.st_mode):
+        return facts
+    kind = {
+        stat.S_IFDIR: "a directory",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }.get(stat.S_IFMT(facts.st_mode), "not a regular file")
+    raise SourceError(f"{name} is {kind}, not a file").hint("give the path of a video file")
+
+
+def _refuse_empty(name: str, size: int) -> None:
+    if size == 0:
+        raise SourceError(f"{name} is empty: 0 bytes")
+
+
+def _name(source: Any) -> str:
+    name = getattr(source, "name", None)
+    return Path(name).name if isinstance(name, str) and name else "the file"
+
+
+def _descriptor(source: Any) -> int | None:
+    if isinstance(source, Spooled):
+        return source.file.fileno()
+    try:
+        return int(source.fileno())
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _rewound(source: Any) -> Any:
+    if hasattr(source, "seek"):
+        source.seek(0)
+    return source

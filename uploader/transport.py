@@ -1,0 +1,193 @@
+"""The contract between the engine and a destination.
+
+A transport is a pure HTTP protocol: it declares its limits as data and describes each operation as
+a generator that yields `Request`s, is sent `Response`s and returns a value. The engine owns the
+I/O, the retries, the credentials and the clock.
+
+Obligations:
+
+- A flow is a pure function of its arguments and the responses. It may read `len(body)`, never a
+  byte. It holds no state between two flows: all that the next one needs is in the `Session`.
+- A flow raises only subclasses of `TransportError`. It classifies; only the engine retries.
+- `create` is sent at most once per upload unless its failure proves that the server did nothing
+  (`TransportError.ambiguous` is false); two sessions can become two public posts.
+- URLs and tokens that open an upload are `Secret`s: never in a repr, a log, an exception text.
+- A session is JSON-able fields plus named secrets. With the plan it is all that another process
+  needs to go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from uploader.http import Body, Request, Response
+from uploader.model import (
+    Completion,
+    Confirmed,
+    Part,
+    Plan,
+    Processing,
+    Receipt,
+    Session,
+    SourceFacts,
+    UploadSpec,
+)
+from uploader.secret import Secret
+
+T = TypeVar("T")
+Flow: TypeAlias = Generator[Request, Response, T]
+
+
+class Order(Enum):
+    """The order in which a destination takes parts."""
+
+    SEQUENTIAL = "sequential"
+    ANY = "any"
+
+
+class TailRule(Enum):
+    """What becomes of the bytes that do not fill a part."""
+
+    SHORT = "short"
+    """They are a smaller last part."""
+    MERGED = "merged"
+    """They join the last part, which is then longer than the others."""
+
+
+class Moment(Enum):
+    """The request after which the upload can no longer be taken back."""
+
+    CREATE = "create"
+    LAST_PART = "last_part"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """A destination's limits, as data. Sizes are in bytes, times in seconds.
+
+    `part_size` is the size wanted, within `min_part` and `max_part`. A file of at most
+    `max_single` bytes goes as one part. `max_last_part` bounds the last part where the tail is
+    merged. `session_lifetime` counts from the moment before `create` was sent.
+    """
+
+    order: Order
+    tail: TailRule
+    irreversible: Moment
+    part_size: int
+    min_part: int
+    max_part: int
+    max_parts: int
+    max_size: int
+    max_single: int
+    max_last_part: int
+    session_lifetime: float | None = None
+
+
+class Transport(Protocol):
+    """One destination's protocol: stateless, no I/O, built anew for each upload.
+
+    Optional members, resolved once (`implements`): implement one and it is used.
+
+    - `query(session) -> Flow[Confirmed]`: what does the server hold? Without it an ambiguous
+      failure of a part is answered by sending the part again.
+    - `poll(session) -> Flow[Processing]`: the server still works after the last byte.
+    """
+
+    @property
+    def name(self) -> str:
+        """The transport's name: the metrics label and the entry point's name."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def content_type(self, facts: SourceFacts) -> str:
+        """Return the media type of the source, or raise `ConfigurationError` when not taken."""
+        ...
+
+    def create(self, spec: UploadSpec) -> Flow[Session]: ...
+
+    def put_part(self, session: Session, plan: Plan, part: Part, body: Body) -> Flow[Receipt]: ...
+
+    def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]: ...
+
+
+class Queryable(Protocol):
+    """A transport that can be asked what the server holds."""
+
+    def query(self, session: Session) -> Flow[Confirmed]: ...
+
+
+class Pollable(Protocol):
+    """A transport whose server still works after the last byte."""
+
+    def poll(self, session: Session) -> Flow[Processing]: ...
+
+
+class Credential(Protocol):
+    """What signs a request. Called on a worker thread, for each attempt anew."""
+
+    def sign(self, request: Request) -> Mapping[str, str | Secret]:
+        """Return the headers to add."""
+        ...
+
+
+CredentialSource: TypeAlias = Callable[[str, str | None], "Credential | Secret | str"]
+"""`credentials(transport, account)`: return the credential that is valid now. May block."""
+
+
+class Destination(Protocol):
+    """Where an upload goes: the frozen object that a user constructs.
+
+    `access_token` is a token or `None`, `credentials` a callable or `None`; an uploader's own
+    `credentials` serve when both are `None`.
+    """
+
+    @property
+    def account(self) -> str | None: ...
+
+    @property
+    def access_token(self) -> Secret | str | None: ...
+
+    @property
+    def credentials(self) -> CredentialSource | None: ...
+
+    def transport(self) -> Transport:
+        """Return the protocol object for one upload to this destination."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationOption:
+    """One setting of a destination that a command line can offer."""
+
+    name: str
+    help: str
+    required: bool = False
+
+
+class TransportFactory(Protocol):
+    """What an entry point of the group `uploader.transports` loads.
+
+    `token_variable` names the environment variable that the command takes the access token from.
+    `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
+    destination has none; it has `.base_url` and `.access_token`.
+    """
+
+    name: str
+    summary: str
+    token_variable: str
+    options: tuple[DestinationOption, ...]
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def destination(self, access_token: Secret | None, fields: Mapping[str, Any]) -> Destination:
+        """Build a destination from named options, or raise `ConfigurationError`."""
+        ...
+
+    def sandbox(self, *, port: int = 0) -> Any: ...

@@ -1,0 +1,246 @@
+"""The wire on aiohttp.
+
+Rule: one request, one answer. Redirects are refused, cookies and ~/.netrc are not read, nothing is
+sent twice. Exceptions of the library never leave this room: their frames hold URLs and headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from urllib.request import getproxies_environment, proxy_bypass_environment
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from uploader.errors import NetworkError, ProtocolError, SourceError
+from uploader.http import Request, Response, Timeouts, origin
+from uploader.secret import Secret
+from uploader.wire.contract import StreamedBody
+from uploader.wire.payload import PartPayload
+from uploader.wire.watchdog import Reached, Watchdog, unacknowledged
+
+MAX_ANSWER = 1024 * 1024
+"""An answer longer than this is not one of ours."""
+KEEPALIVE = 30.0
+
+
+class AiohttpWire:
+    """Send requests through two connection pools: one kept alive, one of fresh connections."""
+
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts,
+        ssl_context: ssl.SSLContext | None = None,
+        user_agent: str = "mmap-uploader",
+    ) -> None:
+        self._timeouts = timeouts
+        self._ssl = ssl_context
+        self._proxies = getproxies_environment()
+        self._user_agent = user_agent
+        self._pools: dict[bool, aiohttp.ClientSession] = {}
+
+    async def send(self, request: Request) -> Response:
+        body = request.body
+        streamed = body if isinstance(body, StreamedBody) else None
+        failure: NetworkError | ProtocolError | None = None
+        answer: Response | None = None
+        progress = _Exchange(streamed)
+        watchdog = Watchdog(self._timeouts, progress.reached)
+        try:
+            async with watchdog:
+                answer = await self._exchange(request, progress)
+        except TimeoutError:
+            failure = self._timed_out(request, watchdog.expired, progress)
+        except (aiohttp.ClientError, OSError) as error:
+            failure = _translate(request, error, progress)
+        except ValueError as error:
+            failure = ProtocolError(
+                f"{request.operation}: the answer from {origin(request.url)} is not HTTP:"
+                f" {type(error).__name__}",
+                operation=request.operation,
+            )
+        if streamed is not None:
+            await streamed.ended()
+            if streamed.error is not None:
+                raise _bare(streamed.error)
+        # Raised outside of the handlers, so that no library frame hangs on it as context.
+        if failure is not None:
+            raise failure
+        assert answer is not None
+        if streamed is not None and not streamed.complete and answer.status < 400:
+            raise ProtocolError(
+                f"{request.operation}: answered {answer.status} after {streamed.accepted:,} of"
+                f" {len(streamed):,} bytes",
+                operation=request.operation,
+                status=answer.status,
+            )
+        return answer
+
+    async def close(self) -> None:
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.close()
+        if pools:
+            # One turn lets the transports of TLS connections finish closing.
+            await asyncio.sleep(0)
+
+    async def _exchange(self, request: Request, progress: _Exchange) -> Response:
+        data: Any = request.content
+        if progress.body is not None:
+            data = progress.payload = PartPayload(progress.body)
+        elif request.body is not None:
+            raise TypeError(f"{type(request.body).__name__} cannot be streamed")
+        answer = await self._pool(fresh=request.fresh).request(
+            request.method,
+            _url(request.url),
+            headers=_headers(request.headers),
+            data=data,
+            allow_redirects=False,
+            ssl=self._tls(request),
+            proxy=self._proxy(request),
+            trace_request_ctx=progress,
+        )
+        try:
+            content = await answer.content.read(MAX_ANSWER + 1)
+            while len(content) <= MAX_ANSWER and (more := await answer.content.read(MAX_ANSWER)):
+                content += more
+        finally:
+            if progress.body is not None and not progress.body.complete:
+                answer.close()
+            else:
+                answer.release()
+        if len(content) > MAX_ANSWER:
+            raise ValueError("the answer is too long")
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status, headers, content)
+
+    def _pool(self, *, fresh: bool) -> aiohttp.ClientSession:
+        pool = self._pools.get(fresh)
+        if pool is None:
+            options: dict[str, Any] = (
+                {"force_close": True} if fresh else {"keepalive_timeout": KEEPALIVE}
+            )
+            pool = self._pools[fresh] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, **options),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=None, sock_connect=self._timeouts.connect, sock_read=None
+                ),
+                headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+                skip_auto_headers=("Content-Type",),
+                auto_decompress=False,
+                trace_configs=[_tracing()],
+            )
+        return pool
+
+    def _tls(self, request: Request) -> ssl.SSLContext | bool:
+        """Trust the given context, else the system's store or what SSL_CERT_FILE names now."""
+        if not origin(request.url).startswith("https"):
+            return True
+        if self._ssl is None:
+            self._ssl = ssl.create_default_context()
+        return self._ssl
+
+    def _proxy(self, request: Request) -> str | None:
+        """Obey the proxy variables; aiohttp's `trust_env` would send ~/.netrc along."""
+        scheme, _, host = origin(request.url).partition("://")
+        proxy = self._proxies.get(scheme)
+        if proxy is None or proxy_bypass_environment(host, self._proxies):
+            return None
+        return proxy
+
+    def _timed_out(self, request: Request, phase: str, progress: _Exchange) -> NetworkError:
+        where = origin(request.url)
+        limits = {
+            "stall": (self._timeouts.stall, "no byte was taken"),
+            "response": (self._timeouts.response, "no answer came"),
+        }
+        seconds, what = limits.get(phase, (self._timeouts.connect, "no connection was made"))
+        return NetworkError(
+            f"{request.operation}: {what} by {where} for {seconds:g} s",
+            operation=request.operation,
+            ambiguous=progress.left,
+        )
+
+
+class _Exchange:
+    """What is known of one request under way."""
+
+    def __init__(self, body: StreamedBody | None) -> None:
+        self.body = body
+        self.payload: PartPayload | None = None
+        self.connected = False
+        self.left = False
+        """Whether any byte of the request may have left."""
+
+    def reached(self) -> Reached | None:
+        if not self.connected:
+            return None
+        if self.body is None:
+            return Reached(0, all_out=True)
+        transport = self.payload.transport if self.payload is not None else None
+        pending = unacknowledged(transport)
+        # Acknowledged bytes, headers and TLS records included: only their growth matters.
+        return Reached(self.body.accepted - pending, self.body.complete and pending == 0)
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Tell each exchange when it has a connection, which is when bytes can leave."""
+    config = aiohttp.TraceConfig()
+
+    async def connected(session: Any, context: Any, params: Any) -> None:
+        exchange: _Exchange = context.trace_request_ctx
+        exchange.connected = exchange.left = True
+
+    config.on_connection_create_end.append(connected)
+    config.on_connection_reuseconn.append(connected)
+    return config
+
+
+def _url(url: str | Secret) -> URL:
+    # encoded=True: an upload URL is used as it was given; yarl must not re-quote it.
+    return URL(url.reveal() if isinstance(url, Secret) else url, encoded=True)
+
+
+def _headers(headers: Mapping[str, str | Secret]) -> CIMultiDict[str]:
+    return CIMultiDict(
+        (name, value.reveal() if isinstance(value, Secret) else value)
+        for name, value in headers.items()
+    )
+
+
+def _bare(error: SourceError) -> SourceError:
+    """Strip the frames that lead through the library."""
+    return error.with_traceback(None)
+
+
+def _translate(request: Request, error: Exception, progress: _Exchange) -> NetworkError:
+    """Say what happened without the library's words: its texts name the URL."""
+    where = origin(request.url)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        what = f"the name of {where} is not known"
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+        what = f"the certificate of {where} is not trusted"
+    elif isinstance(error, aiohttp.ClientSSLError):
+        what = f"TLS with {where} failed"
+    elif isinstance(error, aiohttp.ConnectionTimeoutError):
+        what = f"no connection to {where} was made in time"
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        what = f"no connection to {where}: {error.os_error.strerror or 'refused'}"
+    elif isinstance(error, aiohttp.ServerDisconnectedError):
+        what = f"{where} closed the connection without an answer"
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        what = f"{where} broke off its answer"
+    elif isinstance(error, OSError) and error.errno:
+        what = f"the connection to {where} broke: {errno.errorcode.get(error.errno, error.errno)}"
+    else:
+        what = f"the connection to {where} broke"
+    return NetworkError(
+        f"{request.operation}: {what}", operation=request.operation, ambiguous=progress.left
+    )

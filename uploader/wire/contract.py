@@ -1,0 +1,41 @@
+"""What the engine needs of an HTTP library.
+
+Rule: one request in, one response out; nothing is retried, redirected or remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from uploader.errors import SourceError
+from uploader.http import Request, Response
+from uploader.pipeline.body import Sink
+
+
+@runtime_checkable
+class StreamedBody(Protocol):
+    """A body that streams itself into a socket."""
+
+    error: SourceError | None
+    accepted: int
+
+    def __len__(self) -> int: ...
+
+    @property
+    def complete(self) -> bool: ...
+
+    async def stream(self, sink: Sink) -> None: ...
+
+    async def ended(self) -> None: ...
+
+
+class Wire(Protocol):
+    async def send(self, request: Request) -> Response:
+        """Send `request` once and return the whole answer.
+
+        Raises `NetworkError` (with `ambiguous`), `ProtocolError` for an answer that came before the
+        body was out and looks like success, and the `SourceError` of a body that could not be read.
+        """
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,65 @@
+"""A streamed body as aiohttp wants it.
+
+Rule: it is never replayed: aiohttp re-sends a PUT by itself when a pooled connection dies, unless
+its payload says that it was consumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NoReturn
+
+from aiohttp import Payload
+from aiohttp.abc import AbstractStreamWriter
+
+from uploader.wire.contract import StreamedBody
+
+
+class WriterSink:
+    """aiohttp's stream writer as the pipeline's sink."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self._transport: asyncio.Transport = writer.transport
+        # With limits of zero, `drain` returns when the kernel has taken every byte: no copy waits
+        # in user space, and a window may be released as soon as it was written.
+        self._transport.set_write_buffer_limits(high=0)
+
+    async def write(self, data: memoryview) -> None:
+        await self._writer.write(data, drain=False)
+        await self._writer.drain()
+
+    def unsent(self) -> int:
+        if self._transport.is_closing():
+            raise ConnectionResetError("the connection was closed while the body was sent")
+        return self._transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+class PartPayload(Payload):
+    """Stream a part's body with its exact length, without a copy."""
+
+    def __init__(self, body: StreamedBody) -> None:
+        super().__init__(body, content_type="application/octet-stream")
+        self._body = body
+        self._size = len(body)
+        self.transport: asyncio.Transport | None = None
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        self._consumed = True
+        # The headers go first and alone: before Python 3.12.9 aiohttp would join them with the
+        # first slice, which copies it.
+        writer.send_headers()
+        sink = WriterSink(writer)
+        self.transport = sink._transport
+        await self._body.stream(sink)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:
+        raise TypeError("a streamed part has no text")
