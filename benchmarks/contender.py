@@ -1,0 +1,130 @@
+"""The contract of everything that is measured, and the list of what there is.
+
+Rule: a contender is one module with a class `Contender_` of this shape — see `ENTRIES` — that is
+imported only in the child that runs it. Suites know contenders by name only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one child process is to do; travels as JSON."""
+
+    contender: str
+    origin: str
+    paths: tuple[str, ...]
+    chunk_size: int
+    concurrency: int = 1
+    authority: str | None = None
+    warm_up: str | None = None
+    ticks: int = 0
+    """Caller's-loop samples to take while uploads repeat; 0 measures one transfer instead."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether the sink speaks TLS."""
+        return self.origin.startswith("https:")
+
+
+class Contender(ABC):
+    """Uploads files to the sink: init, PUTs in order, one status call.
+
+    Made in the child before the clock starts: imports and threads belong into `__init__` or
+    `__enter__`, connections into `upload`. Anything but complete success must raise.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    @abstractmethod
+    def upload(self, path: Path, title: str) -> None:
+        """Publish one file; returns after the last answer."""
+
+    def upload_many(self, paths: Sequence[Path]) -> None:
+        """Publish several at once: threads, as a blocking contender is used in practice."""
+        with ThreadPoolExecutor(self.job.concurrency) as pool:
+            titles = [f"bench {number}" for number in range(len(paths))]
+            list(pool.map(self.upload, paths, titles))
+
+    async def upload_async(self, path: Path, title: str) -> None:
+        """Publish one file without blocking the caller's loop: a thread, as people do."""
+        await asyncio.to_thread(self.upload, path, title)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One contender: where it lives, what it needs, and how the tables describe it."""
+
+    name: str
+    module: str
+    needs: tuple[str, ...]
+    about: str
+    sends_the_file: bool = True
+
+    def missing(self) -> list[str]:
+        """Return the packages it needs that are not installed."""
+        return [package for package in self.needs if not _installed(package)]
+
+    def make(self, job: Job) -> Contender:
+        """Import the module and return its contender."""
+        module = import_module(self.module)
+        return cast(Contender, module.make(job))
+
+
+OURS = Entry(
+    "ours",
+    "benchmarks.ours",
+    ("uploader.api", "transports.tiktok.destination"),
+    "Uploader, public face",
+)
+NAIVE = Entry(
+    "naive",
+    "benchmarks.rivals.naive",
+    ("requests",),
+    "read the chunk, requests.put(data=chunk), no session",
+)
+MMAP_SENDALL = Entry(
+    "mmap_sendall",
+    "benchmarks.rivals.mmap_sendall",
+    (),
+    "limit: blocking sendall of 1 MiB mmap slices, one connection",
+)
+CEILING = Entry(
+    "ceiling",
+    "benchmarks.rivals.ceiling",
+    (),
+    "no file: one fixed 1 MiB buffer again and again; what the sink can take",
+    sends_the_file=False,
+)
+ENTRIES = {entry.name: entry for entry in (OURS, NAIVE, MMAP_SENDALL, CEILING)}
+
+
+def _installed(package: str) -> bool:
+    try:
+        found = find_spec(package)
+        return found is not None and found.origin is not None  # a bare directory has no origin
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,76 @@
+"""Ours, through the public face only.
+
+Rule: nothing here may reach below `uploader` and `transports.tiktok`, so that a user's own
+program costs what the table says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks.contender import Contender, Job
+from transports.tiktok import DirectPost
+from uploader import AsyncUploader, Outcome, Uploader, UploadResult
+
+
+class NotDoneError(RuntimeError):
+    """An upload of ours ended in anything but DONE."""
+
+
+class Ours(Contender):
+    """One `Uploader` per child; its engine runs before the clock starts."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._uploader = Uploader()
+        self._async = AsyncUploader()
+
+    def __enter__(self) -> Self:
+        self._uploader.resume_all()  # nothing to resume: starts the engine's thread
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._uploader.close()
+
+    def upload(self, path: Path, title: str) -> None:
+        """Publish one file."""
+        _check(self._uploader.upload(path, self._destination(title)))
+
+    def upload_many(self, paths: Sequence[Path]) -> None:
+        """Publish several at once."""
+        pairs = [(path, self._destination(f"bench {number}")) for number, path in enumerate(paths)]
+        results = self._uploader.upload_many(pairs, concurrency=self.job.concurrency)
+        for result in results:
+            _check(result)
+
+    async def upload_async(self, path: Path, title: str) -> None:
+        """Publish one file from the caller's own loop."""
+        _check(await self._async.upload(path, self._destination(title)))
+
+    def _destination(self, title: str) -> DirectPost:
+        return DirectPost(
+            account="bench",
+            access_token="bench",  # noqa: S106 - the sink asks for none
+            title=title,
+            privacy_level="SELF_ONLY",
+            base_url=self.job.origin,
+            chunk_size=self.job.chunk_size,
+        )
+
+
+def _check(result: UploadResult) -> None:
+    if result.outcome is not Outcome.DONE:
+        raise NotDoneError(f"{result.outcome}: {result.error}") from result.error
+
+
+def make(job: Job) -> Contender:
+    """Return the contender."""
+    return Ours(job)

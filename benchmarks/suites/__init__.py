@@ -1,0 +1,14 @@
+"""The suites, each a module with a question, limits and `measure(bench) -> Report`.
+
+Rule: a suite reads figures and states verdicts; processes, files and sinks are the bench's.
+"""
+
+from __future__ import annotations
+
+from benchmarks.suites import latency, memory, throughput
+
+SUITES = {
+    "memory": memory.measure,
+    "throughput": throughput.measure,
+    "latency": latency.measure,
+}
