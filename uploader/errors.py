@@ -3,7 +3,7 @@
     UploaderError
     ├── ConfigurationError ─ PlanError
     ├── SourceError ─ SourceChangedError, SourceReadError
-    ├── TransportError            (.operation .status .vendor_code .request_id .retry_after .recovery)
+    ├── TransportError  (.operation .status .vendor_code .request_id .retry_after .recovery)
     │   ├── NetworkError (RETRY)          ├── DigestMismatchError
     │   ├── ServerError (RETRY)           ├── AuthenticationError
     │   ├── RateLimitedError (RETRY)      ├── RejectedError

@@ -67,9 +67,7 @@ class Plan:
         if not 0 <= index < self.count:
             raise IndexError(f"part {index} of {self.count}")
         last = index == self.count - 1
-        return Part(
-            index, index * self.part_size, self.last_length if last else self.part_size
-        )
+        return Part(index, index * self.part_size, self.last_length if last else self.part_size)
 
     def is_last(self, part: Part) -> bool:
         return part.index == self.count - 1

@@ -70,8 +70,7 @@ def _checked(plan: Plan, limits: Capabilities) -> Plan:
         )
     if plan.count > limits.max_parts:
         raise PlanError(
-            f"{plan.count:,} parts of {plan.part_size:,} bytes are more than"
-            f" {limits.max_parts:,}"
+            f"{plan.count:,} parts of {plan.part_size:,} bytes are more than {limits.max_parts:,}"
         ).hint(f"use a part size of at least {-(-plan.size // limits.max_parts):,} bytes")
     if plan.last_length > limits.max_last_part:
         raise PlanError(

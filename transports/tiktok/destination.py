@@ -55,13 +55,14 @@ class DirectPost:
 
     def __post_init__(self) -> None:
         if self.privacy_level not in PrivacyLevel.__members__:
-            raise ConfigurationError(
-                f"there is no privacy level {str(self.privacy_level)!r}"
-            ).hint(f"choose one of {', '.join(PrivacyLevel)}")
+            raise ConfigurationError(f"there is no privacy level {str(self.privacy_level)!r}").hint(
+                f"choose one of {', '.join(PrivacyLevel)}"
+            )
         units = len(self.title.encode("utf-16-le", "surrogatepass")) // 2
         if units > self.limits.max_title_units:
             raise ConfigurationError(
-                f"the title has {units:,} UTF-16 units, TikTok takes {self.limits.max_title_units:,}"
+                f"the title has {units:,} UTF-16 units,"
+                f" TikTok takes {self.limits.max_title_units:,}"
             )
         if self.access_token is not None and not self.access_token:
             raise ConfigurationError("the access token is empty")

@@ -66,7 +66,9 @@ class TikTokTransport:
         upload_url = Secret(str(data.pop("upload_url", "")))
         publish_id = data.get("publish_id")
         if not isinstance(publish_id, str) or not publish_id or not upload_url:
-            raise ProtocolError("init: the answer has no publish_id or upload_url", operation="init")
+            raise ProtocolError(
+                "init: the answer has no publish_id or upload_url", operation="init"
+            )
         return Session(
             {"publish_id": publish_id, "content_type": spec.content_type},
             {"upload_url": check_upload_url(upload_url, self.base_url)},
@@ -91,8 +93,8 @@ class TikTokTransport:
 
     def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]:
         """Do nothing: the last chunk completes the upload."""
+        yield from ()  # a flow is a generator, also when it asks for nothing
         return Completion(fields={"publish_id": session.fields["publish_id"]})
-        yield  # a flow is a generator, also when it asks for nothing
 
     def query(self, session: Session) -> Flow[Confirmed]:
         """Ask the status: there is no other way to learn what the upload host holds.

@@ -13,10 +13,10 @@ from typing import Self, TypeVar
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Face, Pair, refused
 from uploader.errors import ConfigurationError, UploaderError
-from uploader.model import Plan, Session, UploadResult
+from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
-from uploader.transport import Destination, Flow, Transport
+from uploader.transport import Destination, Flow
 
 T = TypeVar("T")
 
@@ -24,9 +24,12 @@ T = TypeVar("T")
 class AsyncUploader(Face):
     """Upload files to destinations from asyncio. The verbs are those of `Uploader`, awaitable."""
 
-    async def check(self, source: SourceInput, destination: Destination) -> Plan:
-        """Return how the source would be cut; raise what `upload` would, and send nothing."""
-        return (await asyncio.to_thread(self._prepare, source, destination)).plan
+    async def check(self, source: SourceInput, destination: Destination) -> UploadSpec:
+        """Return size, media type and cut of the source, as `upload` would send it.
+
+        Raises what `upload` would, and sends nothing.
+        """
+        return (await asyncio.to_thread(self._prepare, source, destination)).spec
 
     async def upload(
         self,
@@ -52,9 +55,7 @@ class AsyncUploader(Face):
     ) -> UploadHandle:
         """Start an upload and return a handle; bad input is raised here."""
         # Preparing may block: it opens the file, and spools what has no descriptor.
-        prepared = await asyncio.to_thread(
-            self._prepare, source, destination, session, part_size
-        )
+        prepared = await asyncio.to_thread(self._prepare, source, destination, session, part_size)
         return await asyncio.to_thread(self._start, prepared, wait=wait, poll=poll)
 
     async def upload_many(
@@ -78,7 +79,7 @@ class AsyncUploader(Face):
         self,
         destination: Destination,
         operation: str,
-        flow: Callable[[Transport], Flow[T]],
+        flow: Callable[[], Flow[T]],
         *,
         repeatable: bool = True,
     ) -> T:

@@ -9,6 +9,7 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Protocol
 
+from uploader.api.thread import waited
 from uploader.model import Progress, UploadResult
 
 
@@ -52,6 +53,10 @@ class UploadHandle:
         fault.
         """
         return self._future.result(timeout)
+
+    def wait(self) -> UploadResult:
+        """Wait for the result; an exception thrown into the waiting thread stops the upload."""
+        return waited(self._future, self._cancel)
 
     @property
     def future(self) -> concurrent.futures.Future[UploadResult]:

@@ -17,7 +17,7 @@ from uploader.model import Outcome, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
 from uploader.source import SourceInput, SourceMode
-from uploader.transport import CredentialSource, Destination, Flow, Transport
+from uploader.transport import CredentialSource, Destination, Flow
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -125,7 +125,7 @@ class Face:
         self,
         destination: Destination,
         operation: str,
-        make: Callable[[Transport], Flow[T]],
+        make: Callable[[], Flow[T]],
         *,
         repeatable: bool,
     ) -> T:

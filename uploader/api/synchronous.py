@@ -12,12 +12,11 @@ from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Face, Pair, refused
-from uploader.api.thread import waited
 from uploader.errors import ConfigurationError, UploaderError
-from uploader.model import Plan, Session, UploadResult
+from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
-from uploader.transport import Destination, Flow, Transport
+from uploader.transport import Destination, Flow
 
 T = TypeVar("T")
 
@@ -30,9 +29,12 @@ class Uploader(Face):
     destination said is in the result, and `result.raise_for_outcome()` turns it into an exception.
     """
 
-    def check(self, source: SourceInput, destination: Destination) -> Plan:
-        """Return how the source would be cut; raise what `upload` would, and send nothing."""
-        return self._prepare(source, destination).plan
+    def check(self, source: SourceInput, destination: Destination) -> UploadSpec:
+        """Return size, media type and cut of the source, as `upload` would send it.
+
+        Raises what `upload` would, and sends nothing.
+        """
+        return self._prepare(source, destination).spec
 
     def upload(
         self,
@@ -47,8 +49,7 @@ class Uploader(Face):
         With `wait=False` it returns PROCESSING once every byte is confirmed. An exception thrown
         into the waiting thread stops the upload and is passed on.
         """
-        handle = self.submit(source, destination, wait=wait, poll=poll)
-        return waited(handle.future, handle.cancel)
+        return self.submit(source, destination, wait=wait, poll=poll).wait()
 
     def submit(
         self,
@@ -72,7 +73,7 @@ class Uploader(Face):
     ) -> list[UploadResult]:
         """Upload several files, `concurrency` at once.
 
-        Returns one result per input, in order; an input that is refused has its error in its result.
+        Returns one result per input, in order; a refused input has its error in its result.
         """
         if concurrency < 1:
             raise ConfigurationError(f"concurrency is {concurrency}, at least 1 is needed")
@@ -101,7 +102,7 @@ class Uploader(Face):
         self,
         destination: Destination,
         operation: str,
-        flow: Callable[[Transport], Flow[T]],
+        flow: Callable[[], Flow[T]],
         *,
         repeatable: bool = True,
     ) -> T:

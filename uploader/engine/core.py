@@ -21,7 +21,7 @@ from uploader.events import Subscriber
 from uploader.pacing import Pacer
 from uploader.pipeline import WindowBudget
 from uploader.source import Source, open_source
-from uploader.transport import CredentialSource, Destination, Flow, Transport
+from uploader.transport import CredentialSource, Destination, Flow
 from uploader.wire import Wire
 
 T = TypeVar("T")
@@ -93,17 +93,15 @@ class Engine:
         self,
         destination: Destination,
         operation: str,
-        make: Callable[[Transport], Flow[T]],
+        make: Callable[[], Flow[T]],
         *,
         repeatable: bool,
     ) -> T:
         """Drive one small flow of a destination, signed and retried."""
-        transport = destination.transport()
-        signer = Signer(destination, transport.name, self.credentials, self.executor)
-        caller = FlowCaller(
-            self.wire, signer, self.settings.clock, self.settings.retry, _Unheard()
-        )
-        return await caller.call(operation, lambda: make(transport), repeatable=repeatable)
+        name = destination.transport().name
+        signer = Signer(destination, name, self.credentials, self.executor)
+        caller = FlowCaller(self.wire, signer, self.settings.clock, self.settings.retry, _Unheard())
+        return await caller.call(operation, make, repeatable=repeatable)
 
     async def close(self, grace: float) -> None:
         """Stop what runs, give it `grace` seconds to end, and give everything back."""

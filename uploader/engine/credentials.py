@@ -67,8 +67,7 @@ class Signer:
         except Exception as error:
             # Neither the text nor the frames are kept: what a token store says may name the token.
             failure = AuthenticationError(
-                f"{request.operation}: the credentials callable failed with"
-                f" {type(error).__name__}",
+                f"{request.operation}: the credentials callable failed with {type(error).__name__}",
                 operation=request.operation,
             )
         else:

@@ -45,8 +45,9 @@ class PartListener(Protocol):
 
     def part_confirmed(self, part: Part, seconds: float) -> None: ...
 
-    def part_failed(self, part: Part, attempt: int, seconds: float, error: TransportError) -> None:
-        ...
+    def part_failed(
+        self, part: Part, attempt: int, seconds: float, error: TransportError
+    ) -> None: ...
 
     def resynced(self, part: Part, offset: int | None) -> None: ...
 
@@ -127,10 +128,10 @@ class OrderedSender:
             self._listener.part_failed(part, state.attempt, seconds, failure)
             state.doubtful |= failure.ambiguous
             give_up = await self._pause(budget, failure)
-            if _asks_first(failure) or (give_up is not None and state.doubtful):
-                if await self._is_stored(state, failure, give_up):
-                    receipt = Receipt(part.index, {"resynced": True})
-                    break
+            asks = _asks_first(failure) or (give_up is not None and state.doubtful)
+            if asks and await self._is_stored(state, failure, give_up):
+                receipt = Receipt(part.index, {"resynced": True})
+                break
             if give_up is not None:
                 raise give_up
         self._listener.part_confirmed(part, self._clock.monotonic() - first)

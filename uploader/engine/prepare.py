@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from uploader import planner
 from uploader.errors import ConfigurationError, PlanError
-from uploader.model import Plan, Session, SourceFacts
+from uploader.model import Plan, Session, SourceFacts, UploadSpec
 from uploader.source import SourceInput, describe
 from uploader.transport import CredentialSource, Destination, Order, Transport
 
@@ -27,6 +27,10 @@ class Prepared:
     content_type: str
     plan: Plan
     session: Session | None = None
+
+    @property
+    def spec(self) -> UploadSpec:
+        return UploadSpec(self.facts.size, self.content_type, self.plan)
 
 
 def prepare(

@@ -31,9 +31,7 @@ class Tally:
 
     @property
     def progress(self) -> Progress:
-        return Progress(
-            self._total, self._sent, self._confirmed, self._total if self._done else 0
-        )
+        return Progress(self._total, self._sent, self._confirmed, self._total if self._done else 0)
 
     @property
     def confirmed(self) -> int:

@@ -33,7 +33,6 @@ from uploader.model import (
     Processing,
     Session,
     UploadResult,
-    UploadSpec,
 )
 from uploader.pacing import PollPolicy
 from uploader.pipeline import Reader
@@ -60,7 +59,12 @@ class UploadRun:
     """Drive one prepared upload. Made and used on the engine's loop."""
 
     def __init__(
-        self, engine: Engine, prepared: Prepared, *, wait: bool = True, poll: PollPolicy | None = None
+        self,
+        engine: Engine,
+        prepared: Prepared,
+        *,
+        wait: bool = True,
+        poll: PollPolicy | None = None,
     ) -> None:
         self.prepared = prepared
         self._engine = engine
@@ -151,8 +155,7 @@ class UploadRun:
             allowance.close()
 
     async def _create(self) -> Session:
-        prepared = self.prepared
-        spec = UploadSpec(prepared.facts.size, prepared.content_type, prepared.plan)
+        spec = self.prepared.spec
         created_at, began = self._clock.time(), self._clock.monotonic()
         self._creating = True
         session = await self._caller.call(
@@ -206,10 +209,11 @@ class UploadRun:
         if self._confirmed_at is not None:
             error.hint("every byte was confirmed already: the destination goes on by itself")
             return _Standing(Outcome.PROCESSING, error=error)
-        in_doubt = (self._creating and self._caller.in_flight) or (self._sender is not None and self._sender.in_doubt)
-        if not in_doubt:
+        opening = self._creating and self._caller.in_flight
+        sending = self._sender is not None and self._sender.in_doubt
+        if not (opening or sending):
             return _Standing(Outcome.CANCELLED, error=error)
-        if self._sender is not None:
+        if sending:
             processing = await self._reconcile()
             if processing is not None:
                 return processing
@@ -372,9 +376,7 @@ class UploadRun:
             )
 
     def _emit(self, kind: type[events.Event], **facts: Any) -> None:
-        event = kind(
-            upload_id=self.prepared.upload_id, transport=self._transport.name, **facts
-        )
+        event = kind(upload_id=self.prepared.upload_id, transport=self._transport.name, **facts)
         self._engine.hub.emit(event)
 
 

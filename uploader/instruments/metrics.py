@@ -26,9 +26,7 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"uploader_{name}", text, ("transport", *labels), registry=registry)
 
-        def histogram(
-            name: str, text: str, *labels: str, buckets: tuple[float, ...]
-        ) -> Histogram:
+        def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
             return Histogram(
                 f"uploader_{name}",
                 text,
@@ -66,7 +64,9 @@ class Metrics:
         self._request_duration = histogram(
             "request_duration_seconds", "How long a request took", "operation", buckets=SHORT
         )
-        self._retry_wait = counter("retry_wait_seconds", "Seconds waited before retries", "operation")
+        self._retry_wait = counter(
+            "retry_wait_seconds", "Seconds waited before retries", "operation"
+        )
         self._limit_wait = counter(
             "limit_wait_seconds", "Seconds waited for this process's own limits", "operation"
         )

@@ -1,4 +1,4 @@
-"""Sources that are not mapped: a file read through pooled buffers, and bytes that are there already.
+"""Sources that are not mapped: a file read through pooled buffers, and bytes in memory.
 
 Rule: a buffer goes back to the pool only when its window is released.
 """

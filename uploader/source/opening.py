@@ -61,6 +61,7 @@ def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
 
     A stream without a descriptor is copied to a temporary file first. Raises `SourceError`.
     """
+    path: Path | None = None
     match source:
         case bytes() | bytearray() | memoryview():
             content = bytes(source)
@@ -70,13 +71,13 @@ def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
             path = Path(source)
             fd = _open(path)
         case Spooled():
-            path, fd = None, os.dup(source.file.fileno())
+            fd = os.dup(source.file.fileno())
         case _ if hasattr(source, "read"):
-            if _descriptor(source) is None:
+            found = _descriptor(source)
+            if found is None:
                 source = Spooled(_rewound(source), _name(source))
-                path, fd = None, os.dup(source.file.fileno())
-            else:
-                path, fd = None, os.dup(_descriptor(source) or 0)
+                found = source.file.fileno()
+            fd = os.dup(found)
         case _:
             raise ConfigurationError(
                 f"a {type(source).__name__} is no source: give a path, a binary file or bytes"
@@ -104,7 +105,7 @@ def open_source(
     if isinstance(source, bytes):
         return BytesSource(source, name=facts.name or "the content")
     path = Path(source) if isinstance(source, str | os.PathLike) else None
-    fd = _open(path) if path is not None else os.dup(_descriptor(source) or 0)
+    fd = _open(path) if path is not None else _duplicate(source, facts.name)
     try:
         identity = FileIdentity.of(_regular(facts.name, fd))
         if identity.size != facts.size:
@@ -152,6 +153,13 @@ def _open(path: Path) -> int:
                 ) from None
             case _:
                 raise SourceError(f"{path} cannot be opened: {error.strerror}") from None
+
+
+def _duplicate(source: Any, name: str) -> int:
+    found = _descriptor(source)
+    if found is None:
+        raise SourceError(f"{name} was closed before it was uploaded")
+    return os.dup(found)
 
 
 def _regular(name: str, fd: int) -> os.stat_result:

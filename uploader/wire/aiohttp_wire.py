@@ -11,7 +11,7 @@ import errno
 import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 from multidict import CIMultiDict
@@ -151,7 +151,7 @@ class AiohttpWire:
         """Obey the proxy variables; aiohttp's `trust_env` would send ~/.netrc along."""
         scheme, _, host = origin(request.url).partition("://")
         proxy = self._proxies.get(scheme)
-        if proxy is None or proxy_bypass_environment(host, self._proxies):
+        if proxy is None or proxy_bypass(host):
             return None
         return proxy
 

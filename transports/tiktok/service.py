@@ -1,0 +1,280 @@
+"""The drop-in for code that knows a synchronous `TikTokPublishService`.
+
+Rule: the call shape of old, the engine of new: nothing is implemented twice here. An edge: it
+imports the synchronous face.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from transports.tiktok.destination import DirectPost, PrivacyLevel
+from transports.tiktok.hosts import API_URL, check_upload_url
+from transports.tiktok.limits import TikTokLimits
+from uploader import planner
+from uploader.api import Uploader
+from uploader.errors import PlanError, UploaderError
+from uploader.model import Outcome, Session, UploadResult
+from uploader.pacing import PollPolicy
+from uploader.secret import MaskedStr, Secret
+from uploader.transport import CredentialSource
+
+OLD_PRIVACY: Final = {
+    "public": PrivacyLevel.PUBLIC_TO_EVERYONE,
+    "private": PrivacyLevel.SELF_ONLY,
+}
+
+
+class TikTokPublishError(UploaderError):
+    """A call of the drop-in failed; `error` is what happened, with its own type and numbers."""
+
+    code = "tiktok_publish"
+
+    def __init__(
+        self, message: str, *, error: UploaderError | None = None, upload_id: str | None = None
+    ) -> None:
+        super().__init__(message, upload_id=upload_id)
+        self.error = error
+
+    @classmethod
+    def of(cls, error: UploaderError) -> TikTokPublishError:
+        """Wrap an error of the engine, with its hints."""
+        wrapped = cls(error.message, error=error, upload_id=error.upload_id)
+        for hint in error.hints:
+            wrapped.add_note(hint)
+        return wrapped
+
+
+class TikTokPublishService:
+    """Publish videos on one TikTok account, synchronously.
+
+    Use it as a context manager. Every exception that it raises is a `TikTokPublishError`; bad input
+    is refused before anything is sent. It may be used from any thread, in a Django view, a Celery
+    task or a thread of an ASGI application.
+    """
+
+    def __init__(
+        self,
+        access_token: str | Secret,
+        *,
+        account: str | None = None,
+        base_url: str = API_URL,
+        limits: TikTokLimits | None = None,
+        credentials: CredentialSource | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        uploader: Uploader | None = None,
+    ) -> None:
+        # Masked before anything can fail: this frame may be printed with its locals.
+        access_token = Secret(access_token or "")
+        self._token = access_token
+        self._account = account
+        self._base_url = base_url
+        self._limits = limits or TikTokLimits()
+        self._credentials = credentials
+        self._own = uploader is None
+        self._uploader = uploader or Uploader(ssl_context=ssl_context)
+        self._sessions: dict[Secret, Session] = {}
+        self._destination()
+
+    def initiate_video_post(
+        self,
+        video_path: str | Path,
+        caption: str = "",
+        privacy_level: str = "public",
+        disable_comment: bool = False,
+        disable_duet: bool = False,
+        disable_stitch: bool = False,
+    ) -> dict[str, Any]:
+        """Open a post and return `publish_id`, `upload_url`, `chunk_size` and `total_chunks`.
+
+        The `upload_url` is a string whose printed forms are masked: it carries a token.
+        """
+        post = self._destination(
+            caption, privacy_level, disable_comment, disable_duet, disable_stitch
+        )
+        try:
+            spec = self._uploader.check(video_path, post)
+            transport = post.transport()
+            session = self._uploader.call(
+                post, "create", lambda: transport.create(spec), repeatable=False
+            )
+        except UploaderError as error:
+            failure = error
+        else:
+            url = session.secrets["upload_url"]
+            self._sessions[url] = session
+            return {
+                "publish_id": session.fields["publish_id"],
+                "upload_url": MaskedStr(url.reveal()),
+                "chunk_size": spec.plan.part_size,
+                "total_chunks": spec.plan.count,
+            }
+        raise TikTokPublishError.of(failure)
+
+    def upload_video_chunks(
+        self, upload_url: str | Secret, video_path: str | Path, chunk_size: int, total_chunks: int
+    ) -> bool:
+        """Send every chunk, in order, and return True; the last one takes the remainder.
+
+        `chunk_size` is in bytes. A count that contradicts the file's size is refused.
+        """
+        upload_url = Secret(upload_url)
+        post = self._destination()
+        try:
+            spec = self._uploader.check(video_path, post)
+            self._check_count(spec.size, chunk_size, total_chunks)
+            session = self._session(upload_url, spec.content_type)
+            handle = self._uploader.submit(
+                video_path, post, wait=False, session=session, part_size=chunk_size
+            )
+            result = handle.wait()
+        except UploaderError as error:
+            failure: UploaderError | None = error
+        else:
+            failure = result.error
+            if result.outcome in (Outcome.DONE, Outcome.PROCESSING):
+                self._sessions.pop(upload_url, None)
+                return True
+        if failure is not None:
+            raise TikTokPublishError.of(failure)
+        raise TikTokPublishError(f"the upload ended {result.outcome}", upload_id=result.upload_id)
+
+    def check_publish_status(self, publish_id: str) -> dict[str, Any]:
+        """Return `status`, `video_id`, `fail_reason`, `publish_id` and `post_ids` as of now.
+
+        `video_id` is the public post's id as text, `None` until TikTok has moderated the post, and
+        for posts that are not public.
+        """
+        session = Session({"publish_id": str(publish_id), "content_type": ""})
+        post = self._destination()
+        transport = post.transport()
+        try:
+            processing = self._uploader.call(post, "status", lambda: transport.poll(session))
+        except UploaderError as error:
+            failure = error
+        else:
+            fields = processing.fields
+            ids = list(fields.get("post_ids", ()))
+            return {
+                "status": processing.state,
+                "video_id": ids[0] if ids else None,
+                "fail_reason": fields.get("fail_reason") or None,
+                "publish_id": str(publish_id),
+                "post_ids": ids,
+            }
+        raise TikTokPublishError.of(failure)
+
+    def publish_video(
+        self,
+        video_path: str | Path,
+        caption: str = "",
+        privacy_level: str = "public",
+        disable_comment: bool = False,
+        disable_duet: bool = False,
+        disable_stitch: bool = False,
+        poll_interval: float = 5,
+        max_poll_attempts: int = 60,
+    ) -> dict[str, Any]:
+        """Publish a video and return `success`, `video_id`, `publish_id` and `error`.
+
+        It asks every `poll_interval` seconds, `max_poll_attempts` times. When TikTok is still at
+        work then, `error` is "Processing timeout": the post has not failed, and must not be
+        published again; ask `check_publish_status` with the `publish_id`. What TikTok refuses is in
+        `error`; bad input raises.
+        """
+        post = self._destination(
+            caption, privacy_level, disable_comment, disable_duet, disable_stitch
+        )
+        poll = PollPolicy(
+            first=poll_interval,
+            factor=1.0,
+            slowest=poll_interval,
+            limit=float("inf"),
+            attempts=max_poll_attempts,
+        )
+        try:
+            result = self._uploader.upload(video_path, post, poll=poll)
+        except UploaderError as error:
+            failure = error
+        else:
+            return _answer(result)
+        raise TikTokPublishError.of(failure)
+
+    def close(self) -> None:
+        """Give threads and connections back, unless the uploader was given."""
+        if self._own:
+            self._uploader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _destination(
+        self,
+        caption: str = "",
+        privacy_level: str = PrivacyLevel.SELF_ONLY,
+        disable_comment: bool = False,
+        disable_duet: bool = False,
+        disable_stitch: bool = False,
+    ) -> DirectPost:
+        try:
+            return DirectPost(
+                account=self._account,
+                access_token=None if self._credentials else self._token,
+                credentials=self._credentials,
+                title=caption,
+                privacy_level=OLD_PRIVACY.get(privacy_level, privacy_level),
+                disable_comment=disable_comment,
+                disable_duet=disable_duet,
+                disable_stitch=disable_stitch,
+                base_url=self._base_url,
+                limits=self._limits,
+            )
+        except UploaderError as error:
+            failure = error
+        raise TikTokPublishError.of(failure)
+
+    def _session(self, upload_url: Secret, content_type: str) -> Session:
+        """Return the session of our own init, or one without a publish_id for a foreign URL."""
+        known = self._sessions.get(upload_url)
+        if known is not None:
+            return known
+        checked = check_upload_url(upload_url, self._destination().base_url)
+        return Session({"publish_id": None, "content_type": content_type}, {"upload_url": checked})
+
+    def _check_count(self, size: int, chunk_size: int, total_chunks: int) -> None:
+        if chunk_size < 1:
+            raise PlanError(f"a chunk size of {chunk_size:,} bytes is impossible")
+        plan = planner.cut(size, chunk_size, self._limits.capabilities())
+        if total_chunks != plan.count:
+            raise PlanError(
+                f"{total_chunks:,} chunks of {chunk_size:,} bytes contradict {size:,} bytes:"
+                f" TikTok wants {plan.count:,}, the last of them {plan.last_length:,} bytes long"
+            ).hint("the count is the size divided by the chunk size, rounded down")
+
+
+def _answer(result: UploadResult) -> dict[str, Any]:
+    ids = list(result.fields.get("post_ids", ()))
+    success = result.outcome is Outcome.DONE
+    error = None
+    if result.outcome is Outcome.PROCESSING:
+        error = "Processing timeout"
+    elif not success:
+        reason = result.fields.get("fail_reason")
+        error = reason or (result.error.message if result.error else str(result.outcome))
+    return {
+        "success": success,
+        "video_id": ids[0] if ids else None,
+        "publish_id": result.fields.get("publish_id"),
+        "error": error,
+    }
