@@ -80,6 +80,10 @@ class Face:
         self._metrics = metrics
         self._thread = EngineThread(self._engine)
 
+    def start(self) -> None:
+        """Start the engine's thread now; otherwise the first upload does."""
+        self._thread.start_now()
+
     def _engine(self) -> Engine:
         from uploader.instruments import standard_subscribers
 

@@ -70,6 +70,10 @@ class EngineThread:
         loop.call_soon_threadsafe(begin)
         return future, cancel
 
+    def start_now(self) -> None:
+        """Start the thread if it does not run."""
+        self._running()
+
     def call(self, work: Callable[[Engine], Awaitable[T]]) -> T:
         """Run `work` and wait for it."""
         future, cancel = self.start(work)

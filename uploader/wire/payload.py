@@ -21,9 +21,10 @@ class WriterSink:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
         self._transport: asyncio.Transport = writer.transport
-        # With limits of zero, `drain` returns when the kernel has taken every byte: no copy waits
-        # in user space, and a window may be released as soon as it was written.
-        self._transport.set_write_buffer_limits(high=0)
+        # With these limits `drain` returns when the kernel has taken every byte: no copy waits in
+        # user space, and a window may be released as soon as it was written. Not high=0: uvloop's
+        # TLS pauses at `size >= high`, which an empty buffer would reach too, for ever.
+        self._transport.set_write_buffer_limits(high=1, low=0)
 
     async def write(self, data: memoryview) -> None:
         await self._writer.write(data, drain=False)
