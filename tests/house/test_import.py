@@ -8,12 +8,10 @@ import pytest
 HEAVY = (
     "aiofiles",
     "aiohttp",
-    "asyncio",
     "prometheus_client",
     "requests",
     "rich",
     "sqlite3",
-    "ssl",
     "structlog",
     "typer",
     "uvloop",
