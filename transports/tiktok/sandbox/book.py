@@ -7,6 +7,7 @@ from theirs, so what is shared is replaced or appended to, never rewritten in pl
 import json
 import random
 import secrets
+import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Book:
         self.posts: list[Post] = []
         self.requests: list[RequestRecord] = []
         self.violations: list[str] = []
+        self.changed = threading.Condition()
         self._by_id: dict[str, Post] = {}
         self._by_upload_id: dict[str, Post] = {}
         self._by_init: dict[tuple[str, str], list[Post]] = {}
@@ -137,11 +139,18 @@ class Book:
         """Note a request that has just arrived."""
         entry = RequestRecord(operation, self.clock.now())
         self.requests.append(entry)
+        self.notify()
         return entry
 
     def violation(self, text: str) -> None:
         """Note that a client did what a client must never do."""
         self.violations.append(text)
+        self.notify()
+
+    def notify(self) -> None:
+        """Wake whoever waits for something to have happened."""
+        with self.changed:
+            self.changed.notify_all()
 
     def _digits(self) -> int:
         return self._ids.randrange(7 * 10**18, 8 * 10**18)  # 19 digits, as the real ones

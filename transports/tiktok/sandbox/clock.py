@@ -36,7 +36,7 @@ class SandboxClock:
         for wake in sleepers:
             wake()
 
-    async def sleep(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """Wait until the clock has moved by `seconds`, in real time or by `advance`."""
         deadline = self.now() + seconds
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ cut off leaves the post as it was (or, if so switched, longer by what arrived).
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,7 @@ class Intake:
         *,
         pool: Executor,
         hurry: asyncio.Event,
+        notify: Callable[[], None],
         keep_partial: bool,
     ) -> None:
         self._post = post
@@ -37,6 +39,7 @@ class Intake:
         self._content = content
         self._peer = peer
         self._pool = pool
+        self._notify = notify
         self._keep_partial = keep_partial
         self._hasher = post.hasher.copy()
         self._hashing: tuple[Future[None], int] | None = None
@@ -120,7 +123,7 @@ class Intake:
         await self._hashed()
         if len(piece) < _THREAD_BYTES:
             self._hasher.update(piece)
-            self._chunk.received += len(piece)
+            self._count(len(piece))
             return
         # hashlib drops the GIL: the next piece is received while this one is hashed.
         self._hashing = self._pool.submit(self._hasher.update, piece), len(piece)
@@ -132,7 +135,11 @@ class Intake:
         # Shielded: a cancelled request must not cancel bytes that it has already counted.
         await asyncio.shield(asyncio.wrap_future(future))
         self._hashing = None
+        self._count(size)
+
+    def _count(self, size: int) -> None:
         self._chunk.received += size
+        self._notify()
 
     async def _next(self, step: int) -> bytes:
         if self._hurry.is_set():

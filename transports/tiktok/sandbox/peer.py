@@ -104,6 +104,19 @@ class Peer:
             pass
         return response
 
+    async def prove_alive(self) -> None:
+        """Go on if the client still waits for an answer; if it has gone, never return.
+
+        Its FIN may be behind the body, so the body is read (and thrown away) first.
+        """
+        try:
+            async with asyncio.timeout(_LINGER_SECONDS):
+                await self.drain()
+        except TimeoutError:
+            return
+        if self.hung_up:
+            await self.abandon()
+
     async def drain(self) -> None:
         """Read the rest of the body and throw it away."""
         while await self._request.content.readany():

@@ -155,7 +155,7 @@ def cut_fault(size: int, chunk_size: int, count: int, switches: Switches) -> str
         size_ok = _one_chunk_ok(size, chunk_size, limits, strict=switches.one_chunk_rule)
     else:
         last = size - (count - 1) * chunk_size
-        in_bounds = limits.min_chunk <= chunk_size <= limits.max_chunk
+        in_bounds = count > 1 and limits.min_chunk <= chunk_size <= limits.max_chunk
         size_ok = in_bounds and last <= limits.max_last and count <= MAX_CHUNKS
     if count_ok and size_ok:
         return None

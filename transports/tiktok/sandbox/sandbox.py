@@ -10,7 +10,8 @@ import secrets
 import socket
 import ssl
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
@@ -201,6 +202,20 @@ class Sandbox:
         """Return what clients did that they must never do."""
         return list(self._book.violations)
 
+    def wait_for(self, happened: Callable[[], object], timeout: float = 5.0) -> None:
+        """Wait until `happened()` is true of what the sandbox has seen; else TimeoutError.
+
+        It is asked again at every request, piece of a body and answer, so a test can act in the
+        middle of an upload without sleeping. A LookupError (no such post or chunk yet) means no.
+        """
+        deadline = time.monotonic() + timeout
+        with self._book.changed:
+            while not _true_of(happened):
+                if (left := deadline - time.monotonic()) <= 0:
+                    raise TimeoutError(f"did not happen within {timeout} s")
+                # Also looks now and then: a condition may hang on the clock.
+                self._book.changed.wait(min(left, 0.05))
+
     def assert_no_violations(self) -> None:
         """Raise `SandboxViolation` if a client did what it must never do."""
         if self.violations:
@@ -307,6 +322,13 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+def _true_of(happened: Callable[[], object]) -> bool:
+    try:
+        return bool(happened())
+    except LookupError:
+        return False
 
 
 def _listed(lines: list[str], noun: str = "violations") -> str:

@@ -94,7 +94,7 @@ class Host:
         fault = self._faults.take(operation)
         record.fault = fault is not None
         if fault is not None and fault.delay:
-            await self._book.clock.sleep(fault.delay)
+            await self._book.clock.wait(fault.delay)
         return fault
 
     # -- the API ---------------------------------------------------------------------------------
@@ -114,20 +114,25 @@ class Host:
         except web.HTTPRequestEntityTooLarge:
             record.status = 413
             return await peer.answer_early(web.Response(status=413))
-        scripted = self._scripted(fault, operation)
-        if scripted is None or (fault is not None and fault.stored):
-            response = self._answer(request, record, body)
-            response = scripted or response
-        else:
-            response = scripted
+        response = self._answer_or_fault(request, record, body, fault)
         if fault is not None and fault.lose_answer:
             await peer.reset()
         if fault is not None and fault.stall_answer:
             await peer.abandon()
-        if fault is not None and fault.malformed:
-            response = _garbage(fault)
         record.status = response.status
+        self._book.notify()
         return response
+
+    def _answer_or_fault(
+        self, request: web.BaseRequest, record: RequestRecord, body: bytes, fault: Fault | None
+    ) -> web.Response:
+        scripted = self._scripted(fault, record.operation)
+        if scripted is not None and fault is not None and not fault.stored:
+            return scripted
+        answer = self._answer(request, record, body)
+        if fault is not None and fault.malformed:
+            return _garbage(fault)
+        return scripted or answer
 
     def _answer(self, request: web.BaseRequest, record: RequestRecord, body: bytes) -> web.Response:
         operation = record.operation

@@ -21,19 +21,11 @@ from transports.tiktok.sandbox.peer import Peer
 from transports.tiktok.sandbox.posts import Chunk, Post, RequestRecord
 from transports.tiktok.sandbox.rules import confirmed_range, judge_put, read_range
 
-# A client that has given up on a PUT may send the next one before its FIN has got through.
-_GRACE_SECONDS = 0.25
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The PUT that an upload is busy with."""
-
-    peer: Peer
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: bool = False
-    """The client had left by the time the PUT ended."""
+# A client that has given up on a PUT may send the next one before its FIN has got through: what it
+# had written comes first. It has left no more than socket buffers hold, and they do not pause.
+_LOOK_SECONDS = 0.1
+_IDLE_LOOKS = 2
+_MOST_IN_FLIGHT = 32 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +41,17 @@ class _Put:
     @property
     def effect(self) -> str | None:
         return self.fault.effects[0] if self.fault else None
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The PUT that an upload is busy with."""
+
+    put: _Put
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: bool = False
+    """The client had left by the time the PUT ended."""
 
 
 class _Answer(NamedTuple):
@@ -89,6 +92,7 @@ class UploadHost:
             record.status = put.chunk.status = answer.status
         finally:
             put.chunk.ended = self._book.clock.now()
+            self._book.notify()
         if post is not None and answer.status == 201 and post.complete:
             post.answered = True
         response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
@@ -141,23 +145,32 @@ class UploadHost:
     async def _in_turn(self, put: _Put, post: Post) -> _Answer:
         while (busy := self._lanes.get(post.publish_id)) is not None:
             if not await self._has_left(busy):
+                await put.peer.prove_alive()
                 self._violation(put, "was sent while another PUT of this upload was unanswered")
                 return self._refusal(post, 416)
         with self._lane(put, post) as lane:
             return await self._serve(put, post, lane)
 
     async def _has_left(self, busy: _Lane) -> bool:
-        """Wait a moment for a PUT to end; tell whether it did because its client went away."""
+        """Wait for a PUT to end; tell whether it does because its client went away."""
         busy.hurry.set()
-        try:
-            await asyncio.wait_for(busy.done.wait(), _GRACE_SECONDS)
-        except TimeoutError:
-            return False
-        return busy.gone
+        content = busy.put.request.content
+        begun = seen = content.total_bytes
+        idle = 0
+        while idle < _IDLE_LOOKS and seen - begun <= _MOST_IN_FLIGHT:
+            try:
+                await asyncio.wait_for(busy.done.wait(), _LOOK_SECONDS)
+            except TimeoutError:
+                moving = content.total_bytes != seen or busy.put.peer.hung_up
+                idle = 0 if moving else idle + 1
+                seen = content.total_bytes
+            else:
+                return busy.gone
+        return False
 
     @contextmanager
     def _lane(self, put: _Put, post: Post) -> Iterator[_Lane]:
-        lane = self._lanes[post.publish_id] = _Lane(put.peer)
+        lane = self._lanes[post.publish_id] = _Lane(put)
         try:
             yield lane
         finally:
@@ -238,6 +251,7 @@ class UploadHost:
             put.peer,
             pool=self._pool,
             hurry=lane.hurry,
+            notify=self._book.notify,
             keep_partial=post.switches.partial_bytes == "kept" if keep is None else keep,
         )
 
