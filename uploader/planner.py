@@ -33,6 +33,8 @@ def plan(size: int, capabilities: Capabilities) -> Plan:
 def cut(size: int, part_size: int, capabilities: Capabilities) -> Plan:
     """Return the plan with parts of exactly `part_size` bytes; only the last one may differ."""
     _check_size(size, capabilities)
+    if part_size < 1:
+        raise PlanError(f"a part size of {part_size:,} bytes cuts nothing: at least 1 is needed")
     if part_size >= size:
         if size > capabilities.max_single:
             raise PlanError(
@@ -59,10 +61,7 @@ def _check_size(size: int, capabilities: Capabilities) -> None:
 
 def _checked(plan: Plan, limits: Capabilities) -> Plan:
     if plan.count == 1:
-        raise PlanError(
-            f"a part size of {plan.part_size:,} bytes leaves a single part for {plan.size:,} bytes,"
-            f" which must be several: only {limits.max_single:,} bytes may go as one"
-        )
+        raise _single(plan, limits)
     if not limits.min_part <= plan.part_size <= limits.max_part:
         raise PlanError(
             f"a part size of {plan.part_size:,} bytes is outside"
@@ -77,3 +76,16 @@ def _checked(plan: Plan, limits: Capabilities) -> Plan:
             f"the last part of {plan.last_length:,} bytes is over {limits.max_last_part:,}"
         )
     return plan
+
+
+def _single(plan: Plan, limits: Capabilities) -> PlanError:
+    """Say why a part size that leaves one part, which is longer than it, is no cut."""
+    error = PlanError(
+        f"a part size of {plan.part_size:,} bytes leaves a single part for {plan.size:,} bytes"
+    )
+    if plan.size <= limits.max_single:
+        return error.hint(f"a single part is declared by its own size: {plan.size:,} bytes")
+    return error.hint(
+        f"it must be several: at most {limits.max_single:,} bytes may go as one;"
+        f" use a part size of at most {plan.size // 2:,} bytes"
+    )
