@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from uploader.engine.core import Engine
     from uploader.source import Source
 
+GUARD_EVERY = 0.5
+"""Seconds between looks at the file: who wants to change it waits about this long for us."""
 RECONCILE_ON_CANCEL = 1.0
 """Seconds to learn the fate of a last part when the caller stops: a command must end within two."""
 
@@ -80,6 +82,7 @@ class UploadRun:
         )
         self._caller = FlowCaller(engine.wire, signer, self._clock, engine.settings.retry, self)
         self._sender: OrderedSender | None = None
+        self._lost: SourceError | None = None
         self._creating = False
         self._confirmed_at: float | None = None
         self._state = ""
@@ -94,9 +97,11 @@ class UploadRun:
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
+            if self._lost is not None:
+                self._close(_Standing(Outcome.FAILED, error=self._lost))
+                raise self._lost from None
             standing = await self._stopped()
         except (ConfigurationError, SourceError) as error:
-            error.upload_id = self.prepared.upload_id
             self._close(_Standing(Outcome.FAILED, error=error))
             raise
         except UploaderError as error:
@@ -109,13 +114,27 @@ class UploadRun:
     async def _drive(self) -> _Standing:
         async with self._engine.lane(self):
             source = await self._open()
+            guard = asyncio.create_task(self._guard(source, asyncio.current_task()))
             try:
                 await self._transfer(source)
             finally:
+                guard.cancel()
                 source.close()
         self._confirmed_at = self._clock.monotonic()
         completion = await self._complete()
         return await self._watch(completion)
+
+    async def _guard(self, source: Source, task: asyncio.Task[Any] | None) -> None:
+        """Stop the upload, also while it waits, when the file changes or is about to."""
+        while True:
+            await asyncio.sleep(GUARD_EVERY)
+            try:
+                source.check()
+            except SourceError as error:
+                self._lost = error
+                if task is not None:
+                    task.cancel()
+                return
 
     async def _open(self) -> Source:
         prepared = self.prepared

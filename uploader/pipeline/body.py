@@ -7,33 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from uploader.errors import SourceError
-from uploader.model import KIB, Part
+from uploader.model import MIB, Part
 from uploader.pipeline.reader import Queued, Reader
+from uploader.wire import Sink
 
-SLICE = 512 * KIB
+SLICE = 1 * MIB
 """What one write gets. Under TLS a slice is encrypted as one piece, into memory."""
-
-
-class Sink(Protocol):
-    """Where a body is written to."""
-
-    async def write(self, data: memoryview) -> None:
-        """Hand a slice to the socket; wait while its buffer is full."""
-        ...
-
-    def unsent(self) -> int:
-        """Return how many bytes of all that was written the kernel has not taken yet.
-
-        Raises `OSError` when the connection is gone.
-        """
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection and what it still holds, at once."""
-        ...
 
 
 class PartBody:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from uploader.errors import SourceChangedError, SourceReadError
 from uploader.source.identity import FileIdentity, check_unchanged
+from uploader.source.lease import ReadLease
 from uploader.source.memory import PAGE, PinnedMapping
 
 
@@ -40,7 +41,14 @@ class MappedSource:
     kind = "mmap"
 
     def __init__(
-        self, fd: int, *, name: str, path: Path | None, identity: FileIdentity, executor: Executor
+        self,
+        fd: int,
+        *,
+        name: str,
+        path: Path | None,
+        identity: FileIdentity,
+        executor: Executor,
+        lease: ReadLease | None,
     ) -> None:
         self.name = name
         self.size = identity.size
@@ -48,13 +56,15 @@ class MappedSource:
         self._path = path
         self._identity = identity
         self._executor = executor
+        self._lease = lease
         self._mapping = mmap.mmap(fd, identity.size, access=mmap.ACCESS_READ)
         self._whole = memoryview(self._mapping)
-        self._pages = PinnedMapping(self._mapping)
+        self._pages = PinnedMapping(self._mapping, fd)
         self._advised = 0
         self._closed = False
 
     async def window(self, start: int, length: int, ahead: int) -> MappedWindow:
+        self._check_lease()
         stop = start + length
         first = start - start % PAGE
         self._advise(stop, ahead)
@@ -69,6 +79,7 @@ class MappedSource:
         return MappedWindow(self, start, stop, self._whole[start:stop])
 
     def check(self) -> None:
+        self._check_lease()
         check_unchanged(self.name, self._fd, self._path, self._identity)
 
     def drop(self, start: int, stop: int) -> None:
@@ -88,6 +99,8 @@ class MappedSource:
             return
         self._closed = True
         self._pages.unpin()
+        if self._lease is not None:
+            self._lease.give_back()
         os.close(self._fd)
         try:
             self._whole.release()
@@ -95,6 +108,12 @@ class MappedSource:
         except BufferError:
             # A connection that was just dropped may still hold a slice; the mapping goes with it.
             pass
+
+    def _check_lease(self) -> None:
+        if self._lease is not None and self._lease.broken:
+            raise SourceChangedError(
+                f"{self.name} was about to be changed by another program while it was sent"
+            ).hint("upload a file only after the program that writes it has closed it")
 
     def _advise(self, start: int, ahead: int) -> None:
         """Ask the kernel to read on, once for each byte."""

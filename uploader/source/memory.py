@@ -19,6 +19,9 @@ PAGE: Final = mmap.PAGESIZE
 # answers EFAULT for pages beyond the end of the file, where a plain access would raise SIGBUS.
 MADV_POPULATE_READ: Final = 22
 _PyBUF_SIMPLE: Final = 0
+# asm-generic/unistd.h, the same number on every architecture: since Linux 6.5. It counts the cached
+# pages of a range by folios, ten times cheaper than mincore, which looks each page up.
+_SYS_CACHESTAT: Final = 451
 
 
 class _PyBuffer(ctypes.Structure):
@@ -39,10 +42,20 @@ class _PyBuffer(ctypes.Structure):
     )
 
 
-class PinnedMapping:
-    """The address of a read-only mapping, and the calls on it."""
+class _CacheRange(ctypes.Structure):
+    _fields_ = (("offset", ctypes.c_uint64), ("length", ctypes.c_uint64))
 
-    def __init__(self, mapping: mmap.mmap) -> None:
+
+class _CacheStat(ctypes.Structure):
+    """linux/mman.h: `struct cachestat`; only the number of cached pages is read."""
+
+    _fields_ = (("cached", ctypes.c_uint64), ("others", ctypes.c_uint64 * 4))
+
+
+class PinnedMapping:
+    """The address of a read-only mapping of `fd`, and the calls on it."""
+
+    def __init__(self, mapping: mmap.mmap, fd: int) -> None:
         self._buffer = _PyBuffer()
         ctypes.pythonapi.PyObject_GetBuffer(
             ctypes.py_object(mapping), ctypes.byref(self._buffer), _PyBUF_SIMPLE
@@ -54,6 +67,10 @@ class PinnedMapping:
         waiting, brief = ctypes.CDLL(None, use_errno=True), ctypes.PyDLL(None, use_errno=True)
         self._populate_waiting = _madvise(waiting)
         self._populate_brief = _madvise(brief)
+        self._fd = fd
+        self._syscall = brief.syscall
+        self._range, self._stat = _CacheRange(), _CacheStat()
+        self._has_cachestat = True
         self._mincore = brief.mincore
         self._mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
         self._vector = ctypes.create_string_buffer(1)
@@ -61,12 +78,25 @@ class PinnedMapping:
     def resident(self, start: int, stop: int) -> bool:
         """Tell whether every page from `start` to `stop` is in the page cache."""
         pages = (stop - start + PAGE - 1) // PAGE
+        if self._has_cachestat:
+            cached = self._cached(start, stop)
+            if cached is not None:
+                return cached >= pages
+            self._has_cachestat = False
         if len(self._vector) < pages:
             self._vector = ctypes.create_string_buffer(pages)
         if self._mincore(self._address(start), stop - start, self._vector) != 0:
             return False
         # The low bit of each byte tells residence; the others are reserved, and zero in practice.
         return self._vector.raw[:pages].count(b"\x01") == pages
+
+    def _cached(self, start: int, stop: int) -> int | None:
+        """Return how many pages are cached; `None` where the kernel does not tell (EPERM too)."""
+        self._range.offset, self._range.length = start, stop - start
+        answer = self._syscall(
+            _SYS_CACHESTAT, self._fd, ctypes.byref(self._range), ctypes.byref(self._stat), 0
+        )
+        return int(self._stat.cached) if answer == 0 else None
 
     def populate(self, start: int, stop: int, *, waiting: bool) -> None:
         """Map the pages; raise `OSError` with EFAULT when the file no longer has them."""

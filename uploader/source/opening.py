@@ -22,6 +22,7 @@ from uploader.model import SourceFacts
 from uploader.source.buffered import BufferedSource, BytesSource
 from uploader.source.contract import Source
 from uploader.source.identity import FileIdentity
+from uploader.source.lease import ReadLease
 from uploader.source.mapped import MappedSource
 from uploader.source.memory import can_probe
 
@@ -114,10 +115,18 @@ def open_source(
                 f" and has {identity.size:,} now"
             ).hint("upload a file only after the program that writes it has closed it")
         reason = None if mode is SourceMode.MMAP else _unmappable(mode)
+        lease = ReadLease.take(fd) if reason is None else None
+        if lease is None and reason is None and mode is SourceMode.AUTO:
+            reason = "no read lease is to be had: it may be open for writing somewhere"
         if reason is None:
             try:
                 return MappedSource(
-                    fd, name=facts.name, path=path, identity=identity, executor=executor
+                    fd,
+                    name=facts.name,
+                    path=path,
+                    identity=identity,
+                    executor=executor,
+                    lease=lease,
                 )
             except OSError as error:
                 reason = f"the file cannot be mapped: {error.strerror}"

@@ -1,5 +1,5 @@
 """What sends one HTTP request and returns its response."""
 
-from uploader.wire.contract import StreamedBody, Wire
+from uploader.wire.contract import Sink, StreamedBody, Wire
 
-__all__ = ["StreamedBody", "Wire"]
+__all__ = ["Sink", "StreamedBody", "Wire"]

@@ -9,7 +9,25 @@ from typing import Protocol, runtime_checkable
 
 from uploader.errors import SourceError
 from uploader.http import Request, Response
-from uploader.pipeline.body import Sink
+
+
+class Sink(Protocol):
+    """Where a body is written to."""
+
+    async def write(self, data: memoryview) -> None:
+        """Hand a slice to the socket; wait while its buffer is full."""
+        ...
+
+    def unsent(self) -> int:
+        """Return how many bytes of all that was written the kernel has not taken yet.
+
+        Raises `OSError` when the connection is gone.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection and what it still holds, at once."""
+        ...
 
 
 @runtime_checkable
