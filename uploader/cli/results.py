@@ -1,0 +1,70 @@
+"""What uploads came to, as a table for people and as a document for machines.
+
+Rule: facts of the results only; no secret is among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from uploader.cli.complaints import reference
+from uploader.cli.drive import Job
+from uploader.cli.exits import Exit
+from uploader.cli.screen import plain
+from uploader.cli.sizes import show_seconds, show_size
+from uploader.model import Outcome, UploadResult
+
+_COLOURS = {
+    Outcome.DONE: "green",
+    Outcome.PROCESSING: "cyan",
+    Outcome.FAILED: "red",
+    Outcome.UNKNOWN: "yellow",
+    Outcome.SUSPENDED: "cyan",
+    Outcome.CANCELLED: "yellow",
+}
+
+
+def table(jobs: Sequence[Job], ended: Sequence[UploadResult]) -> Table:
+    """Return one row per file."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column("file", overflow="fold")
+    made.add_column("outcome", no_wrap=True)
+    for name in ("size", "parts", "time", "rate", "retries"):
+        made.add_column(name, justify="right", no_wrap=True)
+    made.add_column("id", overflow="fold")
+    for job, result in zip(jobs, ended, strict=True):
+        made.add_row(
+            Text(plain(job.file.name)),
+            Text(str(result.outcome), style=_COLOURS[result.outcome]),
+            show_size(result.size),
+            str(result.parts),
+            show_seconds(result.duration),
+            rate(result),
+            str(result.retries),
+            Text(plain(reference(result))),
+        )
+    return made
+
+
+def rate(result: UploadResult) -> str:
+    """Return bytes sent per second of the whole run."""
+    if not result.bytes_sent or not result.duration:
+        return ""
+    return f"{show_size(result.bytes_sent / result.duration)}/s"
+
+
+def as_document(jobs: Sequence[Job], ended: Sequence[UploadResult], code: Exit) -> dict[str, Any]:
+    """Return what `--json` prints."""
+    return {
+        "exit_code": int(code),
+        "results": [
+            {"file": str(job.file), **result.to_dict()}
+            for job, result in zip(jobs, ended, strict=True)
+        ],
+        "errors": [],
+    }

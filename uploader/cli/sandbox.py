@@ -1,0 +1,103 @@
+"""`uploader sandbox`: a destination's stand-in, served until Ctrl-C.
+
+Rule: prints all that a first try needs, then one line per request; a rule that a client broke is
+shown at once and makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import queue
+import shlex
+from contextlib import suppress
+from typing import Any, Final
+
+from uploader import registry
+from uploader.cli import destinations, screen
+from uploader.cli.exits import Exit
+from uploader.cli.stop import Stop
+from uploader.errors import ConfigurationError
+from uploader.transport import TransportFactory
+
+LOOK_EVERY: Final = 0.1
+"""Seconds between two looks at what has arrived."""
+
+
+def sandbox(*, to: str, port: int) -> int:
+    """Serve until a signal comes; return 1 when a client broke a rule, else 0."""
+    factory = registry.load(to)
+    peer = factory.sandbox(port=port)
+    if peer is None:
+        raise ConfigurationError(f"{to} has no sandbox").hint("`uploader transports` lists them")
+    try:
+        peer.__enter__()
+    except OSError as error:
+        raise ConfigurationError(f"port {port} cannot be had: {error.strerror}").hint(
+            "give another --port, or leave it out to get a free one"
+        ) from None
+    with Stop() as stop:
+        screen.say(_welcome(factory, peer))
+        told = _Told(peer)
+        while not stop.asked:
+            with suppress(queue.Empty):
+                stop.inbox.get(timeout=LOOK_EVERY)
+            told.tell()
+    # A strict sandbox raises what clients did wrong; it has been told already.
+    with suppress(AssertionError):
+        peer.__exit__(None, None, None)
+    told.tell(last=True)
+    return Exit.FAILED if told.violations else Exit.DONE
+
+
+def _welcome(factory: TransportFactory, peer: Any) -> str:
+    name = screen.command()
+    needed = " ".join(
+        f"{destinations.flag(option)} {value}"
+        for option, value in destinations.stand_ins(factory).items()
+    )
+    return "\n".join(
+        (
+            f"A stand-in for {factory.name} listens at {peer.base_url}",
+            f"Its access token is {peer.access_token}",
+            "",
+            "In another terminal:",
+            "",
+            f"  export {factory.token_variable}={shlex.quote(peer.access_token)}",
+            f"  {name} publish clip.mp4 --to {factory.name}"
+            f" --base-url {peer.base_url} {needed}".rstrip(),
+            "",
+            "Ctrl-C ends it. Requests:",
+        )
+    )
+
+
+class _Told:
+    """Remembers which requests and violations were printed."""
+
+    def __init__(self, peer: Any) -> None:
+        self._peer = peer
+        self._next = 0
+        self._open: list[Any] = []
+        self.violations = 0
+
+    def tell(self, *, last: bool = False) -> None:
+        """Print what was answered since the last time; at the last time, also what never was."""
+        requests = self._peer.requests
+        self._open += requests[self._next :]
+        self._next = len(requests)
+        still = []
+        for request in self._open:
+            if request.status is None and not last:
+                still.append(request)
+            else:
+                screen.say(_line(request))
+        self._open = still
+        broken = self._peer.violations
+        for text in broken[self.violations :]:
+            screen.say(f"BROKEN RULE  {screen.plain(text)}")
+        self.violations = len(broken)
+
+
+def _line(request: Any) -> str:
+    status = "no answer" if request.status is None else str(request.status)
+    facts = (request.operation, request.range, request.publish_id)
+    return screen.plain("  ".join([status, *(str(fact) for fact in facts if fact)]))
