@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from uploader.errors import RateLimitedError, TransportError
 
+LEAST_AGAIN = 0.5
+"""Seconds that a `Retry-After` is worth when the server has said it once already."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
@@ -17,7 +20,8 @@ class RetryPolicy:
     Waits grow as `base * 2**n` up to `cap` seconds, with full jitter; a server's `Retry-After` wins
     over them. An operation gives up after `attempts` tries or `total` seconds without a newly
     confirmed byte. Answers of 429 are waited out without counting as attempts, for at most
-    `rate_limit` seconds in all, without jitter below `rate_base`.
+    `rate_limit` seconds in all; without a `Retry-After` none of these waits is below `rate_base`,
+    and a `Retry-After` that is repeated counts as half a second at least.
     """
 
     attempts: int = 3
@@ -61,7 +65,7 @@ class RetryBudget:
             return None
         wait = error.retry_after
         if wait is None:
-            wait = draw * min(policy.cap, policy.base * 2 ** (self.attempts - 1))
+            wait = draw * min(policy.cap, _doubled(policy.base, self.attempts - 1))
         if now + wait - self.started > policy.total:
             return None
         return wait
@@ -71,7 +75,15 @@ class RetryBudget:
         self.limited += 1
         wait = error.retry_after
         if wait is None:
-            top = min(60.0, policy.rate_base * 2 ** (self.limited - 1))
-            wait = top * (0.75 + draw / 4)
+            top = min(60.0, _doubled(policy.rate_base, self.limited - 1))
+            wait = top * (1 + draw / 4)
+        elif self.limited > 1:
+            # "At once", said again and again, must not become a loop without a pause or an end.
+            wait = max(wait, LEAST_AGAIN)
         self.waited += wait
         return wait if self.waited <= policy.rate_limit else None
+
+
+def _doubled(base: float, times: int) -> float:
+    """Double `base` so many times; floats end at 2**1024, and every cap far below 2**64."""
+    return base * 2 ** min(times, 64)
