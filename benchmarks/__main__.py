@@ -26,6 +26,7 @@ from benchmarks.units import parse_size
 from benchmarks.workspace import NoSpaceError, Workspace
 
 _STDOUT = "-"
+_WIDTH = 150  # of tables that go into a file
 
 
 def _size(text: str) -> int:
@@ -117,6 +118,8 @@ def measure(arguments: argparse.Namespace, screen: Screen) -> list[Report]:
 def publish(reports: list[Report], machine: dict[str, Any], target: str | None) -> None:
     """Print tables, and JSON where it is wanted."""
     console = Console(stderr=target == _STDOUT)
+    if not console.is_terminal:
+        console.width = _WIDTH
     for report in reports:
         show(report, machine, console)
     if target is None:

@@ -83,15 +83,18 @@ async def measure_lateness(contender: Contender, job: Job) -> dict[str, Any]:
         await contender.upload_async(Path(job.paths[0]), f"bench {number}")
         if ticking.done():
             break
+    wall = time.monotonic() - start
     spent = Processor.now().since(spent)
+    late = await ticking
+    await contender.close_async()
     return {
         "start": start,
-        "wall": time.monotonic() - start,
+        "wall": wall,
         "user": spent.user,
         "system": spent.system,
         "repeats": number,
         "idle_lateness": idle,
-        "lateness": ticking.result(),
+        "lateness": late,
     }
 
 

@@ -73,6 +73,10 @@ class Contender(ABC):
         """Publish one file without blocking the caller's loop: a thread, as people do."""
         await asyncio.to_thread(self.upload, path, title)
 
+    async def close_async(self) -> None:
+        """Give back what `upload_async` took; nothing for those that use threads."""
+        return
+
 
 @dataclass(frozen=True)
 class Entry:

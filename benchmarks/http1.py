@@ -7,12 +7,17 @@ ones. Chunked bodies are refused: what is measured here declares its length.
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 _READ = 16 * 1024
 _HEAD_LIMIT = 64 * 1024
+
+
+class Readable(Protocol):
+    """A connected socket, or what reads like one."""
+
+    def recv(self, size: int, /) -> bytes: ...
 
 
 class HeadError(ValueError):
@@ -61,7 +66,7 @@ def parse_head(raw: bytes, early: bytes = b"") -> Head:
     return Head((start[0], start[1], start[2] if len(start) == 3 else ""), headers, early)
 
 
-def read_head(sock: socket.socket, pending: bytes = b"") -> Head | None:
+def read_head(sock: Readable, pending: bytes = b"") -> Head | None:
     """Read one head; None if the peer closed the connection between two messages."""
     data = pending
     while (end := data.find(b"\r\n\r\n")) < 0:
@@ -76,7 +81,7 @@ def read_head(sock: socket.socket, pending: bytes = b"") -> Head | None:
     return parse_head(data[:end], data[end + 4 :])
 
 
-def read_small_body(sock: socket.socket, head: Head) -> tuple[bytes, bytes]:
+def read_small_body(sock: Readable, head: Head) -> tuple[bytes, bytes]:
     """Return the body and whatever of the next message came with it."""
     data = head.early
     while len(data) < head.length:

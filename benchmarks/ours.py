@@ -15,7 +15,6 @@ from typing import Self
 from benchmarks.contender import Contender, Job
 from transports.tiktok import DirectPost
 from uploader import AsyncUploader, Outcome, Uploader, UploadResult
-from uploader.transport import Flow
 
 
 class NotDoneError(RuntimeError):
@@ -28,7 +27,6 @@ class Ours(Contender):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._uploader = Uploader()
-        self._async = AsyncUploader()
 
     def __enter__(self) -> Self:
         self._uploader.start()
@@ -57,6 +55,10 @@ class Ours(Contender):
         """Publish one file from the caller's own loop."""
         _check(await self._awaitable.upload(path, self._destination(title)))
 
+    async def close_async(self) -> None:
+        """End the engine that `upload_async` started."""
+        await self._awaitable.close()
+
     @cached_property
     def _awaitable(self) -> AsyncUploader:
         return AsyncUploader()
@@ -70,11 +72,6 @@ class Ours(Contender):
             base_url=self.job.origin,
             chunk_size=self.job.chunk_size,
         )
-
-
-def _nothing() -> Flow[None]:
-    """Send nothing: driving it only starts the engine and its thread."""
-    yield from ()
 
 
 def _check(result: UploadResult) -> None:

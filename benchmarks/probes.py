@@ -6,12 +6,15 @@ what a platform does not tell is None.
 
 from __future__ import annotations
 
-import resource
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+if sys.platform == "win32":
+    raise ImportError("the benchmarks read the kernel's books, which Windows does not keep")
+import resource
 
 _FIELDS = {
     "VmRSS": "total",

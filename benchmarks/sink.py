@@ -16,13 +16,15 @@ import ssl
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks.http1 import Head, HeadError, encode_head, encode_json, read_head, read_small_body
 from benchmarks.ledger import Ledger, RangeError, Upload
 from benchmarks.probes import Processor
+from benchmarks.tls_stream import TlsStream
 
 _SCRATCH = 64 * 2**20  # address space that MSG_TRUNC never touches
 _COPY_BUFFER = 2**20
@@ -45,16 +47,19 @@ def kernel_drops_bodies() -> bool:
     return sys.platform == "linux" and hasattr(socket, "MSG_TRUNC")
 
 
+def _dropped(sock: socket.socket, buffer: memoryview, size: int) -> int:
+    return sock.recv_into(buffer, size, socket.MSG_TRUNC | socket.MSG_WAITALL)
+
+
 class Body:
     """Drains the body of one connection's requests by the cheapest way that is allowed."""
 
-    def __init__(self, sock: socket.socket, *, verify: bool) -> None:
-        plain = not isinstance(sock, ssl.SSLSocket)
-        self._sock = sock
-        self._drop = plain and not verify and kernel_drops_bodies()
-        size = _SCRATCH if self._drop else _COPY_BUFFER
-        self._flags = socket.MSG_TRUNC | socket.MSG_WAITALL if self._drop else 0
-        self._buffer = memoryview(mmap.mmap(-1, size))
+    def __init__(self, stream: socket.socket | TlsStream, *, verify: bool) -> None:
+        drop = isinstance(stream, socket.socket) and not verify and kernel_drops_bodies()
+        self._buffer = memoryview(mmap.mmap(-1, _SCRATCH if drop else _COPY_BUFFER))
+        self._take: Callable[[memoryview, int], int] = stream.recv_into
+        if drop:
+            self._take = partial(_dropped, cast(socket.socket, stream))
 
     def drain(self, head: Head, digest: Any) -> bytes:
         """Take the whole body and return what came of the next request with it."""
@@ -63,7 +68,7 @@ class Body:
             digest.update(early)
         left = head.length - len(early)
         while left:
-            taken = self._sock.recv_into(self._buffer, min(left, len(self._buffer)), self._flags)
+            taken = self._take(self._buffer, min(left, len(self._buffer)))
             if not taken:
                 raise HeadError("the connection ended inside a body")
             if digest:
@@ -75,11 +80,13 @@ class Body:
 class Connection:
     """Serves the requests of one connection, one after the other."""
 
-    def __init__(self, sock: socket.socket, ledger: Ledger, origin: str, *, verify: bool) -> None:
-        self._sock = sock
+    def __init__(
+        self, stream: socket.socket | TlsStream, ledger: Ledger, origin: str, *, verify: bool
+    ) -> None:
+        self._stream = stream
         self._ledger = ledger
         self._origin = origin
-        self._body = Body(sock, verify=verify)
+        self._body = Body(stream, verify=verify)
         self._calls: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "/v2/post/publish/creator_info/query/": lambda _: _CREATOR,
             "/v2/post/publish/video/init/": self._init,
@@ -89,9 +96,9 @@ class Connection:
     def serve(self) -> None:
         """Answer until the peer closes or says something that cannot be answered."""
         pending = b""
-        while (head := read_head(self._sock, pending)) is not None:
+        while (head := read_head(self._stream, pending)) is not None:
             if head.headers.get("expect", "").lower() == "100-continue":
-                self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._stream.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             answer = self._put if head.start[0] == "PUT" else self._call
             try:
                 pending = answer(head)
@@ -117,7 +124,7 @@ class Connection:
         return self._ledger.find(parse_qs(url.query).get("upload_id", [""])[0])
 
     def _call(self, head: Head) -> bytes:
-        body, pending = read_small_body(self._sock, head)
+        body, pending = read_small_body(self._stream, head)
         call = self._calls.get(urlsplit(head.start[1]).path)
         if head.start[0] != "POST" or call is None:
             raise RangeError(404, "no such path")
@@ -150,7 +157,7 @@ class Connection:
     def _answer(self, status: int, headers: dict[str, str], content: bytes = b"") -> None:
         start = f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}"
         head = encode_head(start, {**headers, "Content-Length": str(len(content))})
-        self._sock.sendall(head + content)
+        self._stream.sendall(head + content)
 
 
 class Sink:
@@ -180,11 +187,8 @@ class Sink:
     def _serve(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError, HeadError), sock:
-            if self._tls is None:
-                Connection(sock, self.ledger, self.origin, verify=self._verify).serve()
-                return
-            with self._tls.wrap_socket(sock, server_side=True) as secure:
-                Connection(secure, self.ledger, self.origin, verify=self._verify).serve()
+            stream = TlsStream(sock, self._tls) if self._tls else sock
+            Connection(stream, self.ledger, self.origin, verify=self._verify).serve()
 
 
 def main() -> None:

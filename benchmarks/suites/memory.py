@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from benchmarks.bench import CHUNK_SIZE, Bench, Mode
 from benchmarks.contender import MMAP_SENDALL, NAIVE, OURS, Entry
+from benchmarks.probes import memory_of
 from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
 from benchmarks.stats import fairness
@@ -51,6 +52,8 @@ def measure(bench: Bench) -> Report:
             runs, verified = _runs(bench, mode, entries, samples)
             report.sections.append(_section(mode, samples, runs, verified))
             report.limits += _limits(mode, samples, runs)
+    if memory_of().total is None:
+        report.notes.append("this system does not tell what is resident: Linux does, in /proc")
     report.notes += [
         "idle is the same process after its imports, with its engine running, before the first "
         "request; every run is a fresh process; the worst run counts",
