@@ -86,4 +86,4 @@ class RetryBudget:
 
 def _doubled(base: float, times: int) -> float:
     """Double `base` so many times; floats end at 2**1024, and every cap far below 2**64."""
-    return base * 2 ** min(times, 64)
+    return base * 2.0 ** min(times, 64)
