@@ -42,18 +42,18 @@ class Intake:
         self._notify = notify
         self._keep_partial = keep_partial
         self._hasher = post.hasher.copy()
-        self._hashing: tuple[Future[None], int] | None = None
+        self._hashing: Future[None] | None = None
         self._settled = False
         # Set: stop being slow or stalled, somebody waits for this body to end.
         self._hurry = hurry
 
     async def receive(self, limit: int | None = None) -> None:
         """Read to the end of the body, or `limit` bytes of it."""
-        while limit is None or self._taken < limit:
+        while limit is None or self._chunk.received < limit:
             piece = await self._content.readany()
             if not piece:
                 break
-            await self._take(piece if limit is None else piece[: limit - self._taken])
+            await self._take(piece if limit is None else piece[: limit - self._chunk.received])
         await self._hashed()
 
     async def receive_slowly(self, bytes_per_second: float) -> None:
@@ -95,14 +95,11 @@ class Intake:
         if self._settled:
             return
         self._settled = True
+        if not self._keep_partial or not self._chunk.received:
+            return
         if self._hashing is not None:
-            future, size = self._hashing
-            if not future.cancel():
-                future.result()
-                self._chunk.received += size
-            self._hashing = None
-        if self._keep_partial and self._chunk.received:
-            self._post.store(self._chunk.received, self._hasher)
+            self._hashing.result()  # one piece: less than a millisecond
+        self._post.store(self._chunk.received, self._hasher)
 
     def __enter__(self) -> Self:
         return self
@@ -115,37 +112,28 @@ class Intake:
     ) -> None:
         self.cut()
 
-    @property
-    def _taken(self) -> int:
-        return self._chunk.received + (self._hashing[1] if self._hashing else 0)
-
     async def _take(self, piece: bytes) -> None:
         await self._hashed()
+        self._chunk.received += len(piece)
         if len(piece) < _THREAD_BYTES:
             self._hasher.update(piece)
-            self._count(len(piece))
-            return
-        # hashlib drops the GIL: the next piece is received while this one is hashed.
-        self._hashing = self._pool.submit(self._hasher.update, piece), len(piece)
+        else:
+            # hashlib drops the GIL: the next piece is received while this one is hashed.
+            self._hashing = self._pool.submit(self._hasher.update, piece)
+        self._notify()
 
     async def _hashed(self) -> None:
         if self._hashing is None:
             return
-        future, size = self._hashing
-        # Shielded: a cancelled request must not cancel bytes that it has already counted.
-        await asyncio.shield(asyncio.wrap_future(future))
+        # Shielded: what is counted is hashed, even if this request is cancelled.
+        await asyncio.shield(asyncio.wrap_future(self._hashing))
         self._hashing = None
-        self._count(size)
-
-    def _count(self, size: int) -> None:
-        self._chunk.received += size
-        self._notify()
 
     async def _next(self, step: int) -> bytes:
         if self._hurry.is_set():
             self._peer.release()
             return await self._content.readany()
-        if self._content.total_bytes == self._taken:  # nothing is buffered
+        if self._content.total_bytes == self._chunk.received:  # nothing is buffered
             self._peer.release()
         return await self._content.read(step)
 

@@ -7,6 +7,7 @@ import asyncio
 import select
 import socket
 import struct
+import sys
 from typing import NoReturn
 
 from aiohttp import web
@@ -14,8 +15,23 @@ from aiohttp import web
 _LOOK_SECONDS = 0.01
 _LINGER_SECONDS = 1.0
 _NARROW_BYTES = 64 * 1024
-# POLLRDHUP (Linux) sees a client's FIN although unread bytes lie before it.
-_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
+# A close with a linger time of 0 is a hard reset; on Windows the structure has two shorts.
+_HARD_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+
+if sys.platform == "win32":
+
+    def _left(fd: int) -> bool:
+        return False  # there is no poll: only reading tells
+
+else:
+
+    def _left(fd: int) -> bool:
+        # POLLRDHUP (Linux) sees a client's FIN although unread bytes lie before it.
+        gone = select.POLLHUP | select.POLLERR | select.POLLNVAL
+        poll = select.poll()
+        poll.register(fd, gone | getattr(select, "POLLRDHUP", 0))
+        return bool(poll.poll(0))
 
 
 class Peer:
@@ -31,20 +47,14 @@ class Peer:
     def hung_up(self) -> bool:
         """Tell whether the client has closed or reset the connection."""
         fd = self._fd()
-        if fd < 0:
-            return True
-        poll = select.poll()
-        poll.register(fd, _GONE)
-        return bool(poll.poll(0))
+        return fd < 0 or _left(fd)
 
     async def reset(self) -> NoReturn:
         """Send RST instead of an answer; never returns, the request is cancelled."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            # A close with a linger time of 0 is a hard reset.
-            linger = struct.pack("ii", 1, 0)
             transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, linger
+                socket.SOL_SOCKET, socket.SO_LINGER, _HARD_RESET
             )
             transport.abort()
         await self._cancelled()

@@ -24,7 +24,7 @@ from transports.tiktok.sandbox.switches import UPLOAD_PATHS
 from transports.tiktok.sandbox.uploads import UploadHost
 
 TRAP_PATH = "/redirected/"
-_READ_BUFFER = 512 * 1024  # per connection; larger pieces make hashing in a thread worth its hop
+_READ_BUFFER = 256 * 1024  # per connection; twice as much is a quarter faster and doubles memory
 _LINE_BYTES = 64 * 1024  # upload URLs of 8 KiB have been seen
 _CODE_OF_STATUS = {401: "access_token_invalid", 429: "rate_limit_exceeded"}
 

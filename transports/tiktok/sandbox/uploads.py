@@ -90,11 +90,11 @@ class UploadHost:
             else:
                 answer = await self._in_turn(put, post)
             record.status = put.chunk.status = answer.status
+            if post is not None and answer.status == 201 and post.complete:
+                post.answered = True
         finally:
             put.chunk.ended = self._book.clock.now()
             self._book.notify()
-        if post is not None and answer.status == 201 and post.complete:
-            post.answered = True
         response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
         return await put.peer.answer_early(response) if answer.early else response
 
