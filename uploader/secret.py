@@ -32,6 +32,10 @@ class Secret:
         """Return the text itself."""
         return self._text
 
+    def fits_a_header(self) -> bool:
+        """Tell whether the text is visible ASCII: no line end, no space, no other script."""
+        return all(32 < ord(character) < 127 for character in self._text)
+
     def __bool__(self) -> bool:
         return bool(self._text)
 

@@ -66,6 +66,11 @@ class DirectPost:
             )
         if self.access_token is not None and not self.access_token:
             raise ConfigurationError("the access token is empty")
+        if self.access_token is not None and not Secret(self.access_token).fits_a_header():
+            raise ConfigurationError(
+                "the access token holds a line end, a space or another character that no header"
+                " takes"
+            ).hint("look for a line end or a space around it")
         object.__setattr__(self, "base_url", check_base_url(self.base_url))
         self.limits.capabilities(self.chunk_size)
 

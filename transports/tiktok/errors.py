@@ -114,7 +114,7 @@ def from_api(
         return ProtocolError(
             f"{text}: redirects are refused", operation=operation, status=status, ambiguous=False
         )
-    elif status >= 400 or code:
+    elif status >= 400 or code not in ("", "ok"):
         kind = RejectedError
     else:
         kind = ProtocolError

@@ -6,6 +6,7 @@ Rule: an upload URL is used exactly as TikTok gave it, or not at all.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -17,6 +18,9 @@ API_URL: Final = "https://open.tiktokapis.com"
 # open-upload.tiktokapis.us.
 UPLOAD_DOMAINS: Final = ("tiktokapis.com", "tiktokapis.us")
 MAX_URL: Final = 8192
+# Labels of letters, digits and hyphens: what else a parser may take for a host is a trick.
+_HOST: Final = re.compile(r"([a-z0-9_-]+\.)*[a-z0-9_-]+|[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def check_base_url(base_url: str) -> str:
@@ -26,15 +30,21 @@ def check_base_url(base_url: str) -> str:
         port_is_sane = parts.port is None or parts.port > 0
     except ValueError:
         parts, port_is_sane = SplitResult("", "", "", "", ""), False
-    if not port_is_sane or parts.scheme not in ("http", "https") or not parts.hostname:
+    host = parts.hostname or ""
+    if (
+        not port_is_sane
+        or parts.scheme not in ("http", "https")
+        or not _HOST.fullmatch(host)
+        or _has_control(Secret(base_url))
+    ):
         raise ConfigurationError("the base URL is malformed").hint(
             "give one such as https://open.tiktokapis.com"
         )
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in base_url or "#" in base_url:
         raise ConfigurationError("the base URL must not hold a user, a query or a fragment")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigurationError(
-            f"the base URL is plain http to {parts.hostname}: a token would travel in clear"
+            f"the base URL is plain http to {host}: a token would travel in clear"
         ).hint("plain http is taken for loopback addresses only")
     return base_url.rstrip("/")
 
@@ -57,14 +67,15 @@ def _refusal(upload_url: Secret, base_url: str) -> str | None:
         return "it is malformed"
     if len(upload_url.reveal()) > MAX_URL:
         return f"it is longer than {MAX_URL} characters"
-    if _has_control(upload_url) or parts.username or parts.password or parts.fragment:
+    if _has_control(upload_url) or "@" in parts.netloc or "#" in upload_url.reveal():
         return "it holds a user, a fragment or a control character"
     host = (parts.hostname or "").lower()
     if base_url != API_URL and _origin(parts) == _origin(urlsplit(base_url)):
         return None
     if parts.scheme != "https" or port not in (None, 443):
         return f"{parts.scheme}://{host}:{port} is not https on port 443"
-    if any(host.endswith(f".{domain}") for domain in UPLOAD_DOMAINS):
+    below = any(host.endswith(f".{domain}") for domain in UPLOAD_DOMAINS)
+    if below and _HOST.fullmatch(host):
         return None
     return f"the host {host} is not below {' or '.join(UPLOAD_DOMAINS)}"
 
@@ -74,7 +85,8 @@ def _has_control(url: Secret) -> bool:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port
+    port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname, port
 
 
 def _is_loopback(host: str) -> bool:

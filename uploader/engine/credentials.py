@@ -16,6 +16,8 @@ from uploader.http import Request
 from uploader.secret import Secret
 from uploader.transport import Credential, CredentialSource, Destination
 
+UNFIT = "the access token holds a line end, a space or another character that no header takes"
+
 
 class AccessToken:
     """A bearer token as a credential."""
@@ -85,5 +87,7 @@ def _credential(value: Any) -> Credential:
         value = Secret(value)
         if not value:
             raise ConfigurationError("the access token is empty")
+        if not value.fits_a_header():
+            raise ConfigurationError(UNFIT).hint("look for a line end or a space around it")
         return AccessToken(value)
     return value  # type: ignore[no-any-return]
