@@ -3,6 +3,7 @@
     UploaderError
     ├── ConfigurationError ─ PlanError
     ├── SourceError ─ SourceChangedError, SourceReadError
+    ├── JournalError ─ LeaseHeldError (.holder), LeaseLostError
     ├── TransportError  (.operation .status .vendor_code .request_id .retry_after .recovery)
     │   ├── NetworkError (RETRY)          ├── DigestMismatchError
     │   ├── ServerError (RETRY)           ├── AuthenticationError
@@ -106,6 +107,24 @@ class SourceChangedError(SourceError):
 
 class SourceReadError(SourceError):
     """Reading the file failed."""
+
+
+class JournalError(UploaderError):
+    """The journal cannot be read or written; nothing was overwritten."""
+
+
+class LeaseHeldError(JournalError):
+    """Another run drives this upload; `holder` says who, in words for a human."""
+
+    def __init__(
+        self, message: str, *, holder: str | None = None, upload_id: str | None = None
+    ) -> None:
+        super().__init__(message, upload_id=upload_id)
+        self.holder = holder
+
+
+class LeaseLostError(JournalError):
+    """Another run has taken this upload over; this one must not go on."""
 
 
 class TransportError(UploaderError):

@@ -1,0 +1,191 @@
+"""The contract of a journal: the durable record of every upload.
+
+A journal is written before every request whose loss would be ambiguous, so that another process can
+take an upload up where a killed one left it, and so that nothing is ever posted twice.
+
+Obligations:
+
+- `claim` and `take` are atomic over all processes that share the journal: two of them never hold
+  one upload at once.
+- Every write under a lease is refused with `LeaseLostError` once another run has taken it over:
+  each taking raises the lease's `fence`, and only the highest one may write.
+- A lease's expiry is judged by the journal's clock alone. An owner that is known to be dead (its
+  lock was dropped by the kernel) loses its lease at once.
+- `durable=True` means: when the call returns, the record survives a power failure.
+- Secrets of a session are sealed before they are stored. Access tokens are never given to it.
+- Calls may block. They come from worker threads, several at once.
+- What cannot be done is a `JournalError`; nothing is ever overwritten to get on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from uploader.model import Outcome, Plan, Session
+
+
+class State(StrEnum):
+    """How far an upload has come, as the journal knows it."""
+
+    QUEUED = "queued"
+    """Nothing was sent yet."""
+    OPENING = "opening"
+    """`create` is about to go out, or went out and was not answered."""
+    SENDING = "sending"
+    """A session is open; parts are on their way."""
+    COMMITTING = "committing"
+    """The irreversible request is about to go out, or was not answered."""
+    PROCESSING = "processing"
+    """Every byte is confirmed; the server has the word."""
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
+"""States that no run leaves by itself."""
+DEAD = frozenset({State.FAILED, State.CANCELLED})
+"""States after which a repeated call starts anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One upload as the journal holds it.
+
+    `identity` tells which upload it is, `fingerprint` what its content was. `destination` holds the
+    public fields that it can be built from again. `confirmed` is how many parts, from the first on,
+    are proved to be stored. Times are seconds since the epoch, by the journal's clock.
+    """
+
+    upload_id: str
+    identity: str
+    transport: str
+    account: str | None
+    key: str | None = None
+    name: str = ""
+    source: str | None = None
+    fingerprint: str = ""
+    digest: str | None = None
+    content_type: str = ""
+    destination: Mapping[str, Any] = field(default_factory=dict)
+    plan: Plan
+    session: Session | None = None
+    state: State = State.QUEUED
+    confirmed: int = 0
+    location: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    created: float = 0.0
+    updated: float = 0.0
+    not_before: float | None = None
+    not_after: float | None = None
+    runs: int = 0
+    holder: str | None = None
+    """Who drives it now, in words for a human; `None` for nobody."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The outcome when the journal has one, `None` for an upload that is under way."""
+        match self.state:
+            case State.DONE | State.FAILED | State.UNKNOWN | State.CANCELLED | State.PROCESSING:
+                return Outcome(str(self.state))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one run to drive an upload, until the journal's clock passes `until`."""
+
+    upload_id: str
+    owner: str
+    fence: int
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What `claim` found: the entry, and the lease when this run may drive it.
+
+    `fresh` tells that the entry is new, so that nothing was ever sent for it.
+    """
+
+    entry: Entry
+    lease: Lease | None
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """A part that is proved to be stored: the digest of what was sent of it (xxh3-128, hex)."""
+
+    index: int
+    digest: str | None = None
+    receipt: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """Where uploads are recorded."""
+
+    def claim(self, entry: Entry, ttl: float, *, again: bool = False) -> Claim:
+        """Record a new upload and lease it, or return the one that stands in its way.
+
+        An entry of the same identity stands in the way unless it is DEAD or `again` is true. One
+        that stands in the way is leased too when it has not ended and nobody drives it; `lease` is
+        `None` when somebody does, or when it has ended.
+        """
+        ...
+
+    def add(self, entry: Entry) -> Entry:
+        """Record an upload that is to be sent later, or return the one that stands in its way."""
+        ...
+
+    def take(self, upload_id: str, ttl: float) -> tuple[Entry, Lease]:
+        """Lease a recorded upload; raise `LeaseHeldError` when another run drives it."""
+        ...
+
+    def renew(self, lease: Lease) -> None:
+        """Prolong a lease by its `ttl` from now; raise `LeaseLostError`."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back. Nothing happens when it was lost."""
+        ...
+
+    def save(
+        self,
+        lease: Lease,
+        changes: Mapping[str, Any],
+        *,
+        part: PartRecord | None = None,
+        durable: bool = False,
+    ) -> None:
+        """Change fields of a leased entry, and record a part; all of it or nothing."""
+        ...
+
+    def get(self, upload_id: str) -> Entry | None: ...
+
+    def parts(self, upload_id: str) -> Sequence[PartRecord]:
+        """Return the recorded parts in order."""
+        ...
+
+    def latest(self, limit: int = 100, *, states: Iterable[State] | None = None) -> Sequence[Entry]:
+        """Return the entries that changed last, the newest first."""
+        ...
+
+    def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
+        """Return the ids of uploads that wait to be driven: not ended, nobody's, in their time."""
+        ...
+
+    def stand_in(self, text: bytes) -> str:
+        """Return a keyed digest of a secret, useless without the journal's key."""
+        ...
+
+    def forget(self, upload_id: str) -> None:
+        """Remove an entry for good; raise `LeaseHeldError` when a run drives it."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,59 @@
+"""The SQLite schema, its version, and how an older one becomes the newest.
+
+Rule: each migration is one transaction; a newer schema than this code knows is refused untouched.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+V1: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE uploads (
+    upload_id TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    transport TEXT NOT NULL,
+    account TEXT,
+    key TEXT,
+    name TEXT NOT NULL,
+    source TEXT,
+    fingerprint TEXT NOT NULL,
+    digest TEXT,
+    content_type TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    part_size INTEGER NOT NULL,
+    parts INTEGER NOT NULL,
+    session TEXT,
+    sealed BLOB,
+    session_created REAL,
+    state TEXT NOT NULL,
+    confirmed INTEGER NOT NULL DEFAULT 0,
+    location TEXT,
+    fields TEXT NOT NULL DEFAULT '{}',
+    error TEXT,
+    created REAL NOT NULL,
+    updated REAL NOT NULL,
+    not_before REAL,
+    not_after REAL,
+    runs INTEGER NOT NULL DEFAULT 0,
+    lease_owner INTEGER,
+    lease_holder TEXT,
+    lease_until REAL NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX uploads_identity ON uploads (identity, created);
+CREATE INDEX uploads_updated ON uploads (updated);
+CREATE INDEX uploads_state ON uploads (state, updated);
+CREATE TABLE parts (
+    upload_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    digest TEXT,
+    receipt TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (upload_id, part)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (V1,)
+"""Script n leads from version n to version n + 1."""
+VERSION: Final = len(MIGRATIONS)
