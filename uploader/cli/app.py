@@ -21,11 +21,11 @@ from uploader.cli import sizes
 from uploader.cli.exits import BadInput, Exit, exit_of_error
 from uploader.errors import UploaderError
 
-EPILOG = """
-[bold]Exit codes[/]: 0 done, 1 failed, 2 bad input (nothing was sent), 3 outcome unknown (it may be
-posted: look before sending it again), 4 not finished (processing, suspended), 130 interrupted. With
-several files the most serious counts: 130, then 3, 1, 4, 0.
-"""
+EPILOG = (
+    "[bold]Exit codes[/]: 0 done, 1 failed, 2 bad input (nothing was sent), 3 outcome unknown (it"
+    " may be posted: look before sending it again), 4 not finished (processing, suspended), 130"
+    " interrupted. With several files the most serious counts: 130, then 3, 1, 4, 0."
+)
 
 app = typer.Typer(
     name="uploader",
@@ -74,16 +74,25 @@ ChunkSize = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"mmap-uploader {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _uploader(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
     ] = False,
 ) -> None:
-    if version:
-        print(f"mmap-uploader {__version__}")
-        raise typer.Exit
+    pass
 
 
 def _ended(command: Callable[[], int], *, json: bool = False) -> None:
@@ -105,9 +114,9 @@ def _ended(command: Callable[[], int], *, json: bool = False) -> None:
     raise typer.Exit(code)
 
 
-@app.command(no_args_is_help=True)
+@app.command(no_args_is_help=True, epilog=EPILOG)
 def publish(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="MP4, MOV or WebM.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="MP4, MOV or WebM.")],
     to: To = "tiktok",
     title: Annotated[str | None, typer.Option(help="The caption, # and @ included.")] = None,
     privacy: Annotated[
@@ -307,7 +316,8 @@ def _told(error: Exception, *, debug: bool) -> int:
     if usage is not None:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "uploader"
-        screen.complain(f"{_flat(usage())} (try: {path} --help)")
+        if type(error).__name__ != "NoArgsIsHelpError":  # the help has been shown instead
+            screen.complain(f"{_flat(usage())} (try: {path} --help)")
         return int(getattr(error, "exit_code", Exit.BAD_INPUT))
     if debug:
         traceback.print_exception(error, file=sys.stderr)

@@ -15,7 +15,8 @@ _ADVICE: tuple[tuple[type[errors.UploaderError], str], ...] = (
     (errors.AuthenticationError, "put a valid access token into {variable} or --token-file"),
     (errors.OutcomeUnknownError, "it may be posted: look at the account before sending it again"),
     (errors.SourceChangedError, "upload a file only when nothing writes to it any more"),
-    (errors.PlanError, "`uploader plan FILE` shows the limits"),
+    (errors.SourceError, "give the path of a readable video file"),
+    (errors.PlanError, "make the file smaller, or choose another --chunk-size"),
     (errors.SessionExpiredError, "run the command again: a new upload gets a new address"),
     (errors.RateLimitedError, "wait a minute, then run the command again"),
     (errors.NetworkError, "check the network and --base-url, then run the command again"),
@@ -38,6 +39,8 @@ def line(error: errors.UploaderError, *, file: str | None = None, variable: str 
     name = Path(file).name if file else ""
     said = error.message if not name or name in error.message else f"{name}: {error.message}"
     hints = error.hints or _advice(error, variable)
+    if isinstance(error, errors.AuthenticationError) and error.hints:
+        hints = [*error.hints, *_advice(error, variable)]
     return f"{said} ({'; '.join(hints)})" if hints else said
 
 

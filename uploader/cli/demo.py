@@ -109,11 +109,13 @@ def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Job, UploadResul
 
 def _proof(job: Job, result: UploadResult, growth: int | None, sandbox: Any, stop: Stop) -> Proof:
     posts = list(sandbox.posts)
+    with screen.busy("comparing SHA-256"):
+        sent = _sha256(job.file, stop)
     return Proof(
         job=job,
         result=result,
         memory=growth,
-        sent_sha256=_sha256(job.file, stop),
+        sent_sha256=sent,
         received_sha256=posts[-1].sha256 if posts else "",
         posts=len(posts),
         violations=tuple(sandbox.violations),

@@ -106,7 +106,7 @@ def reasons(job: Job, limits: Capabilities) -> list[str]:
         slowest = show_size(cut.size / limits.session_lifetime)
         said.append(
             f"The address to upload to lives {limits.session_lifetime / 60:.0f} minutes:"
-            f" the way there must take at least {slowest} a second."
+            f" at least {slowest} a second must get through."
         )
     return said
 

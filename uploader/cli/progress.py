@@ -91,9 +91,9 @@ class _Numbers(ProgressColumn):
             share = 100 * confirmed // max(1, total)
             return Text(f"{share:3} %", style=_CONFIRMED)
         text = Text()
-        text.append(f"sent {show_size(sent)}", style=_SENT)
-        text.append(" ")
-        text.append(f"confirmed {show_size(confirmed)}", style=_CONFIRMED)
+        # Numbers of one width, so that the bar does not tremble.
+        text.append(f"sent {show_size(sent):>7}", style=_SENT)
+        text.append(f" confirmed {show_size(confirmed):>7}", style=_CONFIRMED)
         if self._width >= WIDE:
             text.append(f" of {show_size(total)}")
         return text
@@ -113,7 +113,7 @@ class _Pace(ProgressColumn):
         if not speed:
             return Text("waiting")
         left = max(0.0, (task.total or 0) - task.completed) / speed
-        return Text(f"{show_size(speed)}/s {int(left) // 60}:{int(left) % 60:02} left")
+        return Text(f"{show_size(speed):>7}/s {int(left) // 60}:{int(left) % 60:02} left")
 
 
 class Bars(Progress):
@@ -129,14 +129,17 @@ class Bars(Progress):
         columns: list[ProgressColumn] = [name, _Bar(Column(ratio=1, min_width=8)), _Numbers(width)]
         if width >= MEDIUM:
             columns.append(_Pace())
+        # rich draws once while it is being made.
+        self._few = len(files) <= FEW
+        self._handles: dict[int, UploadHandle] = {}
+        self._all: TaskID | None = None
         super().__init__(
             *columns, console=console, expand=True, redirect_stdout=False, speed_estimate_period=5
         )
-        self._few = len(files) <= FEW
-        self._handles: dict[int, UploadHandle] = {}
         self._rows = [self._row(plain(name), size, visible=self._few) for name, size in files]
         total = sum(size for _, size in files)
-        self._all = self._row(f"all {len(files)}", total) if len(files) > 1 else None
+        if len(files) > 1:
+            self._all = self._row(f"all {len(files)}", total)
 
     def _row(self, name: str, size: int, *, visible: bool = True) -> TaskID:
         return self.add_task(name, total=size, visible=visible, confirmed=0, state="")

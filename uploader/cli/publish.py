@@ -5,6 +5,7 @@ Rule: everything is checked before anything is sent; stdout gets the results, st
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,8 +86,9 @@ def _report(
             screen.remark(complaints.goes_on(job.file.name, result))
     if json:
         screen.document(results.as_document(jobs, ended, code))
-    else:
-        screen.stdout().print(results.table(jobs, ended))
+    elif len(ended) > 1 or ended[0].outcome is not Outcome.FAILED:
+        console = screen.stdout()
+        console.print(results.table(jobs, ended, width=console.width))
 
 
 @contextmanager
@@ -103,7 +105,7 @@ def _metrics(address: tuple[str, int] | None) -> Iterator[CollectorRegistry | No
         server, thread = start_http_server(port, addr=host, registry=collected)
     except OSError as error:
         raise ConfigurationError(
-            f"metrics cannot be served at {host}:{port}: {error.strerror}"
+            f"metrics cannot be served at {host}:{port}: {os.strerror(error.errno or 0)}"
         ).hint("give another --metrics-port") from None
     try:
         yield collected

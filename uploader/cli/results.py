@@ -5,7 +5,7 @@ Rule: facts of the results only; no secret is among them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
@@ -28,24 +28,23 @@ _COLOURS = {
     Outcome.CANCELLED: "yellow",
 }
 
+WIDE, MEDIUM = 112, 78
 
-def table(jobs: Sequence[Job], ended: Sequence[UploadResult]) -> Table:
-    """Return one row per file."""
+
+def table(jobs: Sequence[Job], ended: Sequence[UploadResult], *, width: int) -> Table:
+    """Return one row per file, with as many facts as fit beside the id."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("file", overflow="fold")
     made.add_column("outcome", no_wrap=True)
-    for name in ("size", "parts", "time", "rate", "retries"):
+    shown = _MEASURED if width >= WIDE else _FEWER if width >= MEDIUM else {}
+    for name in shown:
         made.add_column(name, justify="right", no_wrap=True)
     made.add_column("id", overflow="fold")
     for job, result in zip(jobs, ended, strict=True):
         made.add_row(
             Text(plain(job.file.name)),
             Text(str(result.outcome), style=_COLOURS[result.outcome]),
-            show_size(result.size),
-            str(result.parts),
-            show_seconds(result.duration),
-            rate(result),
-            str(result.retries),
+            *(fact(result) for fact in shown.values()),
             Text(plain(reference(result))),
         )
     return made
@@ -56,6 +55,18 @@ def rate(result: UploadResult) -> str:
     if not result.bytes_sent or not result.duration:
         return ""
     return f"{show_size(result.bytes_sent / result.duration)}/s"
+
+
+_FEWER: dict[str, Callable[[UploadResult], str]] = {
+    "time": lambda result: show_seconds(result.duration),
+    "rate": rate,
+}
+_MEASURED: dict[str, Callable[[UploadResult], str]] = {
+    "size": lambda result: show_size(result.size),
+    "parts": lambda result: str(result.parts),
+    **_FEWER,
+    "retries": lambda result: str(result.retries),
+}
 
 
 def as_document(jobs: Sequence[Job], ended: Sequence[UploadResult], code: Exit) -> dict[str, Any]:

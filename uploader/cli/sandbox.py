@@ -6,6 +6,7 @@ shown at once and makes the exit code 1.
 
 from __future__ import annotations
 
+import os
 import queue
 import shlex
 from contextlib import suppress
@@ -31,9 +32,9 @@ def sandbox(*, to: str, port: int) -> int:
     try:
         peer.__enter__()
     except OSError as error:
-        raise ConfigurationError(f"port {port} cannot be had: {error.strerror}").hint(
-            "give another --port, or leave it out to get a free one"
-        ) from None
+        raise ConfigurationError(
+            f"port {port} cannot be had: {os.strerror(error.errno or 0)}"
+        ).hint("give another --port, or leave it out to get a free one") from None
     with Stop() as stop:
         screen.say(_welcome(factory, peer))
         told = _Told(peer)

@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,6 +43,12 @@ def stdout() -> Screen:
 def stderr() -> Screen:
     """Return the console for progress."""
     return Screen(stderr=True)
+
+
+def busy(doing: str) -> AbstractContextManager[object]:
+    """Say what is being done while the context lasts, where somebody looks."""
+    console = stderr()
+    return console.status(doing) if console.is_terminal else nullcontext()
 
 
 def plain(text: object) -> str:
