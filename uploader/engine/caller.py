@@ -82,7 +82,7 @@ class FlowCaller:
         """Wait as the budget says; raise `RetriesExhaustedError` when it is spent."""
         started, now = budget.started, self._clock.monotonic()
         seconds = budget.next_wait(failure, now, self._clock.draw())
-        attempts = max(1, budget.attempts) + budget.limited
+        attempts = budget.attempts + budget.limited
         if seconds is None:
             raise RetriesExhaustedError(
                 f"{operation}: gave up after {attempts} attempts in {now - started:.1f} s:"
