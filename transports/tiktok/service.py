@@ -7,6 +7,7 @@ imports the synchronous face.
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -97,7 +98,7 @@ class TikTokPublishService:
         )
         try:
             spec = self._uploader.check(video_path, post)
-            transport = post.transport()
+            transport, created_at = post.transport(), self._uploader.now()
             session = self._uploader.call(
                 post, "create", lambda: transport.create(spec), repeatable=False
             )
@@ -105,7 +106,7 @@ class TikTokPublishService:
             failure = error
         else:
             url = session.secrets["upload_url"]
-            self._sessions[url] = session
+            self._sessions[url] = replace(session, created_at=created_at)
             return {
                 "publish_id": session.fields["publish_id"],
                 "upload_url": MaskedStr(url.reveal()),

@@ -84,6 +84,10 @@ class Face:
         """Start the engine's thread now; otherwise the first upload does."""
         self._thread.start_now()
 
+    def now(self) -> float:
+        """Return the wall clock's seconds, by which sessions are dated and deadlines counted."""
+        return self._settings.clock.time()
+
     def _engine(self) -> Engine:
         from uploader.instruments import standard_subscribers
 
