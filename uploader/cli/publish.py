@@ -18,7 +18,7 @@ from uploader.cli.credentials import access_token
 from uploader.cli.drive import Job, checked, drive
 from uploader.cli.exits import Exit, exit_of
 from uploader.cli.progress import display
-from uploader.cli.stop import Stop, end_at_once
+from uploader.cli.stop import Stop
 from uploader.errors import ConfigurationError
 from uploader.model import Outcome, UploadResult
 
@@ -52,20 +52,17 @@ def publish(
             registry=collected,
             metrics=metrics is not None,
         )
-        closed = False
         try:
             jobs = checked(uploader, files, destination)
             names = [(job.file.name, job.plan.size) for job in jobs]
             with display(screen.stderr(), names, quiet=log_format == "json") as shown:
                 ended = drive(uploader, jobs, wait=wait, display=shown, stop=stop)
         finally:
-            closed = stop.close(uploader)
+            stop.close(uploader)
         code = Exit.INTERRUPTED if stop.asked else exit_of(ended)
         variable = factory.token_variable
         _report(jobs, ended, code, json=json, interrupted=stop.asked, variable=variable)
-        if not closed:
-            end_at_once(code)
-    return code
+        return stop.leave(code)
 
 
 def _report(
