@@ -60,8 +60,7 @@ def publish(
         finally:
             stop.close(uploader)
         code = Exit.INTERRUPTED if stop.asked else exit_of(ended)
-        variable = factory.token_variable
-        _report(jobs, ended, code, json=json, interrupted=stop.asked, variable=variable)
+        _report(jobs, ended, code, json=json, variable=factory.token_variable)
         return stop.leave(code)
 
 
@@ -71,9 +70,9 @@ def _report(
     code: Exit,
     *,
     json: bool,
-    interrupted: bool,
     variable: str,
 ) -> None:
+    interrupted = code is Exit.INTERRUPTED
     for job, result in zip(jobs, ended, strict=True):
         if interrupted:
             screen.remark(complaints.fate(job.file.name, result))
@@ -83,7 +82,7 @@ def _report(
             screen.remark(complaints.goes_on(job.file.name, result))
     if json:
         screen.document(results.as_document(jobs, ended, code))
-    elif len(ended) > 1 or ended[0].outcome is not Outcome.FAILED:
+    elif not interrupted and (len(ended) > 1 or ended[0].outcome is not Outcome.FAILED):
         console = screen.stdout()
         console.print(results.table(jobs, ended, width=console.width))
 
