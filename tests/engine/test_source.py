@@ -279,6 +279,7 @@ async def test_a_cancelled_window_leaves_nothing_behind(tmp_path: Path, kind: st
     if not reading.cancelled():  # it was too fast to be stopped
         reading.result().release()
     del reading, source
+    await turns()  # the loop still holds the message that the thread has ended
     gc.collect()
     assert descriptors() == before
 
