@@ -111,7 +111,7 @@ class Engine:
         if running:
             await asyncio.wait(running, timeout=grace)
         await self.wire.close()
-        await asyncio.to_thread(self.hub.close)
+        await self.hub.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
 
     def track(self, task: asyncio.Task[T]) -> asyncio.Task[T]:

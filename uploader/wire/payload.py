@@ -19,7 +19,6 @@ from aiohttp.abc import AbstractStreamWriter
 from uploader.model import KIB, MIB
 from uploader.wire.contract import StreamedBody
 
-
 PLAIN_SLICE = 2 * MIB
 """What one write gets over plain TCP. It goes from the mapping to the kernel, so that a large one
 costs no memory, only fewer turns of the loop."""
@@ -42,7 +41,11 @@ class WriterSink:
         self.slice_size = TLS_SLICE if secure else PLAIN_SLICE
 
     async def write(self, data: memoryview) -> None:
-        await self._writer.write(data, drain=False)
+        # Past the writer, which would only count: the length is ours to keep, and the headers are
+        # out. It raises what aiohttp would when the connection is gone.
+        if self._transport.is_closing():
+            raise ConnectionResetError("the connection was closed while the body was sent")
+        self._transport.write(data)
         await self._writer.drain()
 
     def unsent(self) -> int:
