@@ -218,7 +218,7 @@ class UploadRun:
         session = self._session
         try:
             return await self._caller.call("poll", lambda: poll(session), repeatable=True)
-        except (RetriesExhaustedError, TransportError) as error:
+        except UploaderError as error:  # that of a credentials callable, too
             # Every byte is confirmed: a status that cannot be had is no failure of the upload.
             return Processing(self._state or "UNREACHABLE", fields={"status_error": error.message})
 
@@ -251,7 +251,7 @@ class UploadRun:
         try:
             async with asyncio.timeout(RECONCILE_ON_CANCEL):
                 confirmed = await self._caller.once(query(session))
-        except (TransportError, TimeoutError, asyncio.CancelledError):
+        except (UploaderError, TimeoutError, asyncio.CancelledError):
             return None
         if confirmed.processing is not None:
             return _ended(confirmed.processing, {**self._fields, **confirmed.processing.fields})
