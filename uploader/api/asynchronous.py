@@ -6,6 +6,7 @@ Rule: the caller's loop only waits; the engine runs on a thread and a loop of it
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -56,7 +57,22 @@ class AsyncUploader(Face):
         """Start an upload and return a handle; bad input is raised here."""
         # Preparing may block: it opens the file, and spools what has no descriptor.
         prepared = await asyncio.to_thread(self._prepare, source, destination, session, part_size)
-        return await asyncio.to_thread(self._start, prepared, wait=wait, poll=poll)
+        given_up, started = threading.Event(), list[UploadHandle]()
+
+        def start() -> UploadHandle:
+            started.append(self._start(prepared, wait=wait, poll=poll))
+            if given_up.is_set():
+                started[0].cancel()
+            return started[0]
+
+        try:
+            return await asyncio.to_thread(start)
+        except asyncio.CancelledError:
+            # The thread goes on: whichever of the two comes last cancels what nobody holds.
+            given_up.set()
+            for handle in started:
+                handle.cancel()
+            raise
 
     async def upload_many(
         self, pairs: Iterable[Pair], *, concurrency: int = 8, wait: bool = True

@@ -138,7 +138,8 @@ class UploadRun:
 
     async def _open(self) -> Source:
         prepared = self.prepared
-        source = self._engine.open_source(prepared, self._fell_back)
+        reasons: list[str] = []
+        source = self._engine.open_source(prepared, reasons.append)
         self._emit(
             events.UploadStarted,
             account=prepared.destination.account,
@@ -147,6 +148,8 @@ class UploadRun:
             parts=prepared.plan.count,
             part_size=prepared.plan.part_size,
         )
+        for reason in reasons:
+            self._fell_back(reason)
         return source
 
     async def _transfer(self, source: Source) -> None:
