@@ -124,6 +124,8 @@ class Face:
             try:
                 return await run.run()
             finally:
+                # A handle is kept for its result; it must not keep the run and its source.
+                shown.tally.tell = _untold
                 await engine.hub.flush()
 
         future, cancel = self._thread.start(work)
@@ -153,6 +155,10 @@ class _Shown:
     @property
     def progress(self) -> Any:
         return self.tally.progress
+
+
+def _untold(count: int) -> None:
+    """Tell nobody: the run is over."""
 
 
 def refused(error: UploaderError, destination: Destination) -> UploadResult:
