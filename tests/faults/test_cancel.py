@@ -136,20 +136,13 @@ def test_while_a_finished_upload_is_watched(films: Films) -> None:
 
 def test_while_a_retry_is_waited_for(films: Films) -> None:
     """No request is out: CANCELLED, although init was sent and limited."""
-    waiting, release = threading.Event(), threading.Event()
+    waiting = threading.Event()
     case = Case("stopped", (init(status=429),), done())
     with scene(films, case) as playing:
-
-        def cancel() -> None:
-            waiting.set()
-            assert release.wait(10)
-
-        playing.clock.on_wait = cancel
+        playing.clock.on_wait, playing.clock.stands = waiting.set, True
         handle = playing.uploader.submit(films.small, playing.destination())
         assert waiting.wait(10)
-        # The engine's loop stands in the wait; the cancellation is what it finds next.
         handle.cancel()
-        release.set()
         result = handle.result(10)
         assert ended(result) == (Outcome.CANCELLED, UploadCancelledError)
         assert playing.seen("init") == 1
