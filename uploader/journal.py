@@ -104,7 +104,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right of one run to drive an upload, until the journal's clock passes `until`."""
+    """The right of one run to drive an upload, for `ttl` seconds by the journal's clock.
+
+    It is good only through the journal object that gave it: neither a forked child nor another
+    opening writes under it.
+    """
 
     upload_id: str
     owner: str

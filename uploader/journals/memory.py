@@ -226,6 +226,8 @@ class MemoryJournal:
         return row
 
     def _insert(self, entry: Entry) -> _Row:
+        if entry.upload_id in self._rows:
+            raise rules.taken(entry.upload_id)
         now = self._clock()
         clean = _clean({name: getattr(entry, name) for name in Entry.__dataclass_fields__})
         row = _Row(Entry(**{**clean, "created": now, "updated": now, "holder": None}))
