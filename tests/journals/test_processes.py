@@ -93,6 +93,11 @@ lease = journal.claim(upload("1"), 1000).lease
 pid = os.fork()
 if not pid:
     say(journal.get("1").holder is not None)
+    try:
+        journal.save(lease, {"confirmed": 1})
+    except JournalError as error:
+        say(error.code)
+    journal.release(lease)
     say(journal.claim(upload("2"), 1000).lease is None)
     say(journal.claim(upload("3", "another"), 1000).lease is not None)
     journal.close()
@@ -104,7 +109,7 @@ say([journal.get("1").confirmed, journal.get("1").holder is not None])
     with children(program) as (parent,):
         parent.say(str(tmp_path / "uploads.db"))
 
-        assert [parent.hear() for _ in range(4)] == [True, True, True, [2, True]]
+        assert [parent.hear() for _ in range(5)] == [True, "lease_lost", True, True, [2, True]]
 
 
 def test_a_forked_child_writes_where_everybody_reads(tmp_path: Path) -> None:
