@@ -70,6 +70,12 @@ class EngineThread:
         loop.call_soon_threadsafe(begin)
         return future, cancel
 
+    def post(self, callback: Callable[[], None]) -> None:
+        """Run `callback` on the engine's loop, if it runs."""
+        loop = self._loop
+        if loop is not None:
+            self._tell(loop, callback)
+
     def start_now(self) -> None:
         """Start the thread if it does not run."""
         self._running()
