@@ -8,6 +8,7 @@ https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,7 @@ from transports.tiktok.errors import envelope, from_fail_reason, from_upload_hos
 from transports.tiktok.hosts import check_upload_url
 from transports.tiktok.media import content_type
 from uploader.errors import ProtocolError
-from uploader.http import JSON_TYPE, Body, Request
+from uploader.http import JSON_TYPE, Body, Request, Response
 from uploader.model import (
     Completion,
     Confirmed,
@@ -33,6 +34,9 @@ from uploader.transport import Capabilities, Flow
 
 INIT: Final = "/v2/post/publish/video/init/"
 STATUS: Final = "/v2/post/publish/status/fetch/"
+
+# What every answer carries: "Content-Range: bytes 0-{UPLOADED_BYTES}/{TOTAL_BYTE_LENGTH}".
+_STORED: Final = re.compile(r"bytes 0-(\d{1,19})/(\d{1,19})", re.ASCII)
 
 PROCESSING: Final = frozenset({"PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD"})
 SUCCEEDED: Final = frozenset({"PUBLISH_COMPLETE", "SEND_TO_USER_INBOX"})
@@ -89,6 +93,15 @@ class TikTokTransport:
         )
         if response.status != (201 if final else 206):
             raise from_upload_host(response, part.start, part.stop - 1, final=final)
+        stored = _stored(response, plan.size)
+        # Count or last index: the guide does not say which.
+        if stored is not None and stored not in (part.stop, part.stop - 1):
+            raise ProtocolError(
+                f"put: bytes {part.start:,}-{part.stop - 1:,} were answered {response.status},"
+                f" and the server tells of {stored:,}",
+                operation="put",
+                status=response.status,
+            )
         return Receipt(part.index)
 
     def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]:
@@ -133,6 +146,12 @@ class TikTokTransport:
             auth="bearer",
             fresh=fresh,
         )
+
+
+def _stored(response: Response, size: int) -> int | None:
+    """Return N of a `Content-Range: bytes 0-N/TOTAL`, `None` when there is none to read."""
+    found = _STORED.fullmatch(response.headers.get("content-range", ""))
+    return int(found[1]) if found and int(found[2]) == size else None
 
 
 def _processing(data: Mapping[str, Any], session: Session) -> Processing:

@@ -127,6 +127,10 @@ class Face:
         if opened is not None and opened is not self._journal:
             opened.close()
 
+    def now(self) -> float:
+        """Return the wall clock's seconds, by which sessions are dated and deadlines counted."""
+        return self._settings.clock.time()
+
     def _engine(self) -> Engine:
         from uploader.instruments import standard_subscribers
 
@@ -207,6 +211,7 @@ class Face:
                 poll=drive.poll,
                 time_limit=drive.time_limit,
                 look_only=look_only,
+                fresh=claimed.fresh,
             )
             live.attach(run)
             try:

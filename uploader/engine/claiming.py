@@ -40,6 +40,8 @@ class Claimed:
     entry: Entry
     lease: Lease | None
     recorded: UploadResult | None = None
+    fresh: bool = False
+    """Whether nothing was ever sent for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +59,13 @@ def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     entry = draft(prepared, journal, wish)
     found = journal.claim(entry, LEASE_TTL, again=wish.again)
     if found.fresh:
-        return Claimed(prepared, found.entry, found.lease)
+        return Claimed(prepared, found.entry, found.lease, fresh=True)
     if found.entry.state in ENDED:
         if _same_content(prepared, journal, found.entry):
             return Claimed(prepared, found.entry, None, recorded(found.entry))
         # Equal samples, other content: another upload after all.
         fresh = journal.claim(entry, LEASE_TTL, again=True)
-        return Claimed(prepared, fresh.entry, fresh.lease)
+        return Claimed(prepared, fresh.entry, fresh.lease, fresh=True)
     if found.lease is None:
         holder = found.entry.holder or "another run"
         raise LeaseHeldError(

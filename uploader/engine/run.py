@@ -51,7 +51,8 @@ class UploadRun:
     """Drive one prepared upload. Made and used on the engine's loop.
 
     `time_limit` ends the run at the first part boundary after so many seconds, as SUSPENDED. With
-    `look_only` nothing is sent: the server is asked how the upload stands.
+    `look_only` nothing is sent: the server is asked how the upload stands. `fresh` tells that no run
+    came before this one.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class UploadRun:
         poll: PollPolicy | None = None,
         time_limit: float | None = None,
         look_only: bool = False,
+        fresh: bool = False,
     ) -> None:
         self.prepared = prepared
         self._engine = engine
@@ -71,6 +73,7 @@ class UploadRun:
         self._log = logbook
         self._wait = wait
         self._look_only = look_only
+        self._fresh = fresh
         self._transport = prepared.transport
         self.tally = Tally(prepared.plan.size, self._clock.monotonic)
         self.teller = Teller(
@@ -212,6 +215,8 @@ class UploadRun:
             if opened and not may_open_again(entry, self._transport, self._clock):
                 raise unanswered(entry, self._transport)
             return Point(0)
+        if self._fresh:
+            return Point(0)  # opened elsewhere a moment ago: there is nothing to ask about
         await self._prove_content()
         try:
             point = await self._resumption().point(entry, session, self.prepared.plan)

@@ -33,6 +33,10 @@ _LEVELS: dict[type[events.Event], int] = {
 }
 
 
+# A LogRecord has attributes of these names, and refuses fields that would overwrite them.
+_RENAMED = {"name": "source", "message": "detail"}
+
+
 class LogSubscriber:
     """Write one line per event, named after it in snake case, with its facts as fields."""
 
@@ -56,7 +60,8 @@ class LogSubscriber:
         level = _LEVELS.get(type(event), logging.INFO)
         if not self._stdlib.isEnabledFor(level):
             return
-        self._log.log(level, event_name(type(event)), **event.facts())
+        facts = {_RENAMED.get(name, name): value for name, value in event.facts().items()}
+        self._log.log(level, event_name(type(event)), **facts)
 
 
 def event_name(kind: type[events.Event]) -> str:

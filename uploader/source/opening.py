@@ -5,11 +5,15 @@ Rule: bad input is refused here, with one sentence that says what to do, before 
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import inspect
+import io
 import os
 import shutil
 import stat
 import tempfile
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor
 from enum import StrEnum
@@ -46,14 +50,18 @@ class Spooled:
 
     def __init__(self, readable: Any, name: str) -> None:
         self.name = name
-        self.file = tempfile.TemporaryFile(prefix="uploader-")  # noqa: SIM115 - closed by close()
+        self.file = tempfile.TemporaryFile(prefix="uploader-")  # noqa: SIM115 - closed with us
+        weakref.finalize(self, self.file.close)
         try:
             shutil.copyfileobj(readable, self.file, 1024 * 1024)
             self.file.flush()
         except OSError as error:
-            self.file.close()
             raise SourceError(
-                f"{name} cannot be copied to a temporary file: {error.strerror}"
+                f"{name} cannot be copied to a temporary file: {error.strerror or error}"
+            ) from None
+        except TypeError:
+            raise ConfigurationError(f"{name} does not read as bytes").hint(
+                "open it in binary mode"
             ) from None
 
 
@@ -73,8 +81,9 @@ def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
             fd = _open(path)
         case Spooled():
             fd = os.dup(source.file.fileno())
-        case _ if hasattr(source, "read"):
-            found = _descriptor(source)
+        case _ if callable(getattr(source, "read", None)) and not isinstance(source, type):
+            _refuse_unreadable(source)
+            found = _flushed(source)
             if found is None:
                 source = Spooled(_rewound(source), _name(source))
                 found = source.file.fileno()
@@ -152,6 +161,8 @@ def _open(path: Path) -> int:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         return os.open(path, flags)
+    except ValueError:
+        raise SourceError(f"{str(path)!r} is no path") from None
     except OSError as error:
         match error.errno:
             case errno.ENOENT:
@@ -211,7 +222,28 @@ def _descriptor(source: Any) -> int | None:
         return None
 
 
+def _refuse_unreadable(source: Any) -> None:
+    if getattr(source, "closed", False) is True:
+        raise SourceError(f"{_name(source)} is closed")
+    if inspect.iscoroutinefunction(source.read):
+        raise ConfigurationError(f"a {type(source).__name__} is read by awaiting it").hint(
+            "give the file inside of it, such as upload.file"
+        )
+
+
+def _flushed(source: Any) -> int | None:
+    """Return the descriptor of an open file when all that was written to it can be read there."""
+    found = _descriptor(source)
+    if found is not None and hasattr(source, "flush"):
+        try:
+            source.flush()
+        except OSError as error:
+            raise SourceError(f"{_name(source)} cannot be flushed: {error.strerror}") from None
+    return found
+
+
 def _rewound(source: Any) -> Any:
     if hasattr(source, "seek"):
-        source.seek(0)
+        with contextlib.suppress(io.UnsupportedOperation):
+            source.seek(0)
     return source

@@ -21,7 +21,7 @@ from uploader.errors import NetworkError, ProtocolError, UploaderError
 from uploader.http import Request, Response, Timeouts, origin
 from uploader.secret import Secret
 from uploader.wire.contract import StreamedBody
-from uploader.wire.payload import PartPayload
+from uploader.wire.payload import PartPayload, reset_on_close
 from uploader.wire.watchdog import Reached, Watchdog, unacknowledged
 
 MAX_ANSWER = 1024 * 1024
@@ -55,6 +55,9 @@ class AiohttpWire:
         try:
             async with watchdog:
                 answer = await self._exchange(request, progress)
+        except asyncio.CancelledError:
+            progress.abandon()
+            raise
         except TimeoutError:
             failure = self._timed_out(request, watchdog.expired, progress)
         except (aiohttp.ClientError, OSError) as error:
@@ -65,6 +68,8 @@ class AiohttpWire:
                 f" {type(error).__name__}",
                 operation=request.operation,
             )
+        if failure is not None:
+            progress.abandon()
         if streamed is not None:
             await streamed.ended()
             if streamed.error is not None:
@@ -73,10 +78,10 @@ class AiohttpWire:
         if failure is not None:
             raise failure
         assert answer is not None
-        if streamed is not None and not streamed.complete and answer.status < 400:
+        if progress.early is not None and answer.status < 400:
             raise ProtocolError(
-                f"{request.operation}: answered {answer.status} after {streamed.accepted:,} of"
-                f" {len(streamed):,} bytes",
+                f"{request.operation}: answered {answer.status} after {progress.early:,} of"
+                f" {progress.length:,} bytes",
                 operation=request.operation,
                 status=answer.status,
             )
@@ -106,14 +111,17 @@ class AiohttpWire:
             proxy=self._proxy(request),
             trace_request_ctx=progress,
         )
+        progress.answered()
         try:
             content = await answer.content.read(MAX_ANSWER + 1)
             while len(content) <= MAX_ANSWER and (more := await answer.content.read(MAX_ANSWER)):
                 content += more
         finally:
-            if progress.body is not None and not progress.body.complete:
+            if progress.early is not None:
+                progress.abandon()
                 answer.close()
             else:
+                progress.settled()
                 answer.release()
         if len(content) > MAX_ANSWER:
             raise ValueError("the answer is too long")
@@ -178,14 +186,44 @@ class _Exchange:
         self.connected = False
         self.left = False
         """Whether any byte of the request may have left."""
+        self.early: int | None = None
+        """The bytes that the peer had when it answered, if these were not all."""
+
+    @property
+    def length(self) -> int:
+        return len(self.body) if self.body is not None else 0
+
+    def answered(self) -> None:
+        """Note how far the body was when the answer came.
+
+        An answer acknowledges what its sender has read: bytes that nobody has acknowledged by then
+        were not read, although the kernel took them.
+        """
+        if self.body is None:
+            return
+        pending = unacknowledged(self._transport)
+        if pending or not self.body.complete:
+            self.early = max(0, self.body.accepted - pending)
+
+    def abandon(self) -> None:
+        """Drop the connection at once; closing it in TLS's way would wait for the body."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def settled(self) -> None:
+        """Let the connection serve other requests."""
+        reset_on_close(self._transport, on=False)
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        return self.payload.transport if self.payload is not None else None
 
     def reached(self) -> Reached | None:
         if not self.connected:
             return None
         if self.body is None:
             return Reached(0, all_out=True)
-        transport = self.payload.transport if self.payload is not None else None
-        pending = unacknowledged(transport)
+        pending = unacknowledged(self._transport)
         # Acknowledged bytes, headers and TLS records included: only their growth matters.
         return Reached(self.body.accepted - pending, self.body.complete and pending == 0)
 

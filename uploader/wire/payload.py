@@ -7,6 +7,10 @@ its payload says that it was consumed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
+import sys
 from typing import Any, NoReturn
 
 from aiohttp import Payload
@@ -25,6 +29,7 @@ class WriterSink:
         # user space, and a window may be released as soon as it was written. Not high=0: uvloop's
         # TLS pauses at `size >= high`, which an empty buffer would reach too, for ever.
         self._transport.set_write_buffer_limits(high=1, low=0)
+        reset_on_close(self._transport, on=True)
 
     async def write(self, data: memoryview) -> None:
         await self._writer.write(data, drain=False)
@@ -37,6 +42,21 @@ class WriterSink:
 
     def abort(self) -> None:
         self._transport.abort()
+
+
+def reset_on_close(transport: asyncio.BaseTransport | None, *, on: bool) -> None:
+    """Choose whether closing drops what the kernel still holds, which is megabytes.
+
+    On while a body is out and unanswered: one that was given up or cancelled must not arrive later
+    after all, beside its repetition or after the caller was told that nothing was published.
+    """
+    if transport is None or transport.is_closing():
+        return  # its descriptor may be somebody else's by now
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            linger = struct.pack("hh" if sys.platform == "win32" else "ii", on, 0)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 class PartPayload(Payload):

@@ -65,7 +65,9 @@ class Watchdog:
             self.expired = phase
             self._scope.reschedule(now)
             return
-        self._timer = loop.call_later(min(1.0, max(0.01, min(remaining, limit / 8))), self._tick)
+        # The next phase may begin at any moment, and have a shorter limit than this one.
+        often = min(limit, self._timeouts.stall, self._timeouts.response) / 8
+        self._timer = loop.call_later(min(1.0, max(0.01, min(remaining, often))), self._tick)
 
     def _limit(self, reached: Reached | None) -> tuple[str, float]:
         if reached is None:

@@ -1,0 +1,1 @@
+"""Every fault of the sandbox against the whole engine, on real sockets."""
