@@ -1,7 +1,8 @@
 """The command: `python -m benchmarks memory|throughput|latency [options]`.
 
 Rule: tables go to stdout, progress and diagnostics to stderr; the exit code is 0 even if a limit
-is missed, unless `--check` asks for 1. 2 is a wrong option.
+is missed, unless `--check` asks for 1. 1 is also a suite that could not finish, 2 a wrong option,
+130 an interruption.
 """
 
 from __future__ import annotations
@@ -142,6 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (NoSpaceError, RunFailedError, VerifyError) as error:
         console.print(f"stopped: {error}", style="red")
         return 1
+    except KeyboardInterrupt:
+        console.print("interrupted: nothing is left behind", style="yellow")
+        return 130
     publish(reports, describe(), arguments.json)
     return int(arguments.check and not all(report.reached for report in reports))
 

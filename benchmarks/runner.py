@@ -146,6 +146,7 @@ def run(job: Job, sink: SinkProcess, *, watch: bool = False, timeout: float = 90
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        process_group=0,  # Ctrl-C is the command's, which then ends this one
     )
     guard = Timer(timeout, process.kill)
     guard.start()

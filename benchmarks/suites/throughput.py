@@ -109,7 +109,10 @@ def _ceiling(mode: Mode, runs: dict[str, list[Run]]) -> list[str]:
     notes = []
     if CEILING.name in runs:
         seen = Spread.over([run.rate / 1e9 for run in runs[CEILING.name]])
-        notes.append(f"{mode}: the sink takes {seen.median:.2f} GB/s from a sender without a file")
+        notes.append(
+            f"{mode}: the sink takes {seen.median:.2f} GB/s from a sender without a file; a figure "
+            "near that measures the sink, and CPU s/GB tells the contenders apart"
+        )
     every = [run.sink_cpu_per_gb for mine in runs.values() for run in mine]
     if every:
         cost = Spread.over(every).median

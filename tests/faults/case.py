@@ -23,6 +23,10 @@ SIZE = 3 * CHUNK
 """Three parts, the smallest that TikTok takes: every position there is."""
 PARTS = ((1, "first"), (2, "middle"), (3, "last"))
 LAST = 3
+SMALL = 100_000
+"""One part."""
+SET: Any = object()
+"""Stands for any value but none."""
 
 # Waits of the default policy with a draw of one half: base 0.5, doubled for each attempt.
 THRICE = PollPolicy(attempts=3)
@@ -98,8 +102,11 @@ class Case:
     processing_seconds: float = 0.0
     poll: PollPolicy | None = None
     post: Mapping[str, Any] = field(default_factory=dict)
+    retry: RetryPolicy | None = None
+    small: bool = False
+    """The film is one small part, where nothing depends on the parts."""
     before: Callable[..., None] | None = None
-    """Called with the running scene before the upload begins."""
+    """Called with the running scene; what it does is not counted."""
 
     @property
     def effects(self) -> set[tuple[str, str]]:

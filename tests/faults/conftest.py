@@ -1,21 +1,23 @@
-"""A film of three parts, and TLS."""
+"""Films, and TLS."""
 
 import random
 import ssl
-from pathlib import Path
 
 import pytest
 
-from tests.faults.case import SIZE
-from tests.faults.scene import Tls
+from tests.faults.case import SIZE, SMALL
+from tests.faults.scene import Films, Tls
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a file that is cut into three parts; its bytes repeat nowhere."""
-    path = tmp_path_factory.mktemp("films") / "film.mp4"
-    path.write_bytes(random.Random(2026).randbytes(SIZE))
-    return path
+def films(tmp_path_factory: pytest.TempPathFactory) -> Films:
+    """Write what is uploaded; its bytes repeat nowhere."""
+    place = tmp_path_factory.mktemp("films")
+    found = Films(place / "long.mp4", place / "small.mp4")
+    content = random.Random(2026).randbytes(SIZE)
+    found.long.write_bytes(content)
+    found.small.write_bytes(content[:SMALL])
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -7,19 +7,16 @@ that `--help` is there at once.
 from __future__ import annotations
 
 import os
-import sys
-import traceback
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from uploader import __version__
-from uploader.cli import sizes
-from uploader.cli.exits import BadInput, Exit, exit_of_error
-from uploader.errors import UploaderError
+from uploader.cli.ending import ended, told
+from uploader.cli.exits import Exit
+from uploader.cli.options import ChunkSize, Json, LogFormat, LogLevel, To, size_of
 
 EPILOG = (
     "[bold]Exit codes[/]: 0 done, 1 failed, 2 bad input (nothing was sent), 3 outcome unknown (it"
@@ -37,41 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print locals, and locals may hold tokens
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class LogFormat(StrEnum):
-    """How log lines are written."""
-
-    console = "console"
-    json = "json"
-
-
-class LogLevel(StrEnum):
-    """The least that is logged."""
-
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
-
-
-def _size(text: str) -> int:
-    try:
-        return sizes.parse_size(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-To = Annotated[
-    str, typer.Option("--to", metavar="NAME", help="The transport; see `uploader transports`.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-ChunkSize = Annotated[
-    int | None,
-    typer.Option(
-        parser=_size, metavar="SIZE", help="About so much per part, e.g. 64MB, 16MiB, 10000000."
-    ),
-]
 
 
 def _version(asked: bool) -> None:
@@ -93,25 +55,6 @@ def _uploader(
     ] = False,
 ) -> None:
     pass
-
-
-def _ended(command: Callable[[], int], *, json: bool = False) -> None:
-    """Run a command and exit with its code; errors that are expected are one line each."""
-    from uploader.cli import complaints, screen
-
-    refused: list[tuple[str | None, UploaderError]] = []
-    try:
-        code = command()
-    except BadInput as bad:
-        refused, code = bad.errors, int(Exit.BAD_INPUT)
-    except UploaderError as error:
-        refused, code = [(None, error)], int(exit_of_error(error))
-    for file, why in refused:
-        screen.complain(complaints.line(why, file=file))
-    if refused and json:
-        facts = [complaints.as_dict(why, file) for file, why in refused]
-        screen.document({"exit_code": code, "results": [], "errors": facts})
-    raise typer.Exit(code)
 
 
 @app.command(no_args_is_help=True, epilog=EPILOG)
@@ -140,7 +83,7 @@ def publish(
     concurrency: Annotated[int, typer.Option(min=1, help="So many files are sent at once.")] = 4,
     bandwidth: Annotated[
         int | None,
-        typer.Option(parser=_size, metavar="SIZE", help="At most so much a second, all together."),
+        typer.Option(parser=size_of, metavar="SIZE", help="At most so much a second, in all."),
     ] = None,
     wait: Annotated[
         bool,
@@ -208,7 +151,7 @@ def publish(
             metrics=(metrics_host, metrics_port) if metrics_port else None,
         )
 
-    _ended(command, json=json)
+    ended(command, json=json)
 
 
 @app.command()
@@ -217,7 +160,7 @@ def demo(
     size: Annotated[
         int | None,
         typer.Option(
-            parser=_size,
+            parser=size_of,
             metavar="SIZE",
             help="How large the video that comes along grows.  [dim]\\[default: 256MB][/]",
             show_default=False,
@@ -241,7 +184,7 @@ def demo(
 
         return run(file, size=size, json=json)
 
-    _ended(command, json=json)
+    ended(command, json=json)
 
 
 @app.command(no_args_is_help=True)
@@ -263,7 +206,7 @@ def plan(
 
         return run(file, to=to, chunk_size=chunk_size, json=json)
 
-    _ended(command, json=json)
+    ended(command, json=json)
 
 
 @app.command()
@@ -284,7 +227,7 @@ def sandbox(
 
         return run(to=to, port=port)
 
-    _ended(command)
+    ended(command)
 
 
 @app.command()
@@ -296,7 +239,7 @@ def transports(json: Json = False) -> None:
 
         return listing(json=json)
 
-    _ended(command, json=json)
+    ended(command, json=json)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -306,28 +249,4 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         return Exit.INTERRUPTED
     except Exception as error:
-        return _told(error, debug="--debug" in arguments or "UPLOADER_DEBUG" in os.environ)
-
-
-def _told(error: Exception, *, debug: bool) -> int:
-    from uploader.cli import screen
-
-    usage = getattr(error, "format_message", None)
-    if usage is not None:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else "uploader"
-        if type(error).__name__ != "NoArgsIsHelpError":  # the help has been shown instead
-            screen.complain(f"{_flat(usage())} (try: {path} --help)")
-        return int(getattr(error, "exit_code", Exit.BAD_INPUT))
-    if debug:
-        traceback.print_exception(error, file=sys.stderr)
-    # Only the type: the text of an error that nobody expected may hold anything.
-    screen.complain(
-        f"the uploader itself failed: {type(error).__name__}"
-        " (run `uploader --debug ...` for the traceback, and please report it)"
-    )
-    return Exit.FAILED
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+        return told(error, debug="--debug" in arguments or "UPLOADER_DEBUG" in os.environ)

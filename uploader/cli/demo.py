@@ -19,7 +19,7 @@ from uploader.cli.drive import Job, checked, drive
 from uploader.cli.exits import Exit, exit_of
 from uploader.cli.memory import PeakMemory
 from uploader.cli.progress import display
-from uploader.cli.stop import Stop, end_at_once
+from uploader.cli.stop import Stop
 from uploader.cli.summary import Proof, as_document, summary
 from uploader.errors import ConfigurationError
 from uploader.model import Outcome, UploadResult
@@ -42,7 +42,7 @@ def demo(file: Path | None, *, size: int | None, json: bool) -> int:
         proof, result = _publish(video, factory, stop)
     if stop.asked:
         screen.remark(complaints.fate(video.name, result))
-        return Exit.INTERRUPTED
+        return stop.leave(Exit.INTERRUPTED)
     if proof is None:
         if result.error is not None:
             screen.complain(complaints.line(result.error, file=str(video)))
@@ -91,7 +91,6 @@ def _publish(
 
 def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Job, UploadResult, int | None]:
     uploader = Uploader(metrics=False)
-    closed = False
     try:
         (job,) = checked(uploader, [video], destination)
         uploader.start()
@@ -100,10 +99,7 @@ def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Job, UploadResul
             (result,) = drive(uploader, [job], wait=True, display=shown, stop=stop)
         growth = memory.growth()
     finally:
-        closed = stop.close(uploader)
-    if not closed:
-        screen.remark(complaints.fate(video.name, result))
-        end_at_once()
+        stop.close(uploader)
     return job, result, growth
 
 

@@ -5,6 +5,7 @@ Rule: no byte goes out before every file has passed the check; whoever waits can
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from uploader.errors import (
 )
 from uploader.model import Outcome, Plan, UploadResult, UploadSpec
 from uploader.transport import Destination
+
+LOG = logging.getLogger("uploader")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def _result(handle: UploadHandle, job: Job) -> UploadResult:
     except UploaderError as error:
         return _failed(job, error)
     except Exception as error:
+        LOG.debug("the uploader itself failed", exc_info=True)
         # A crash may have come after the request that posts: nothing is promised about it.
         return _unknown(job, f"the uploader itself failed ({type(error).__name__})")
 

@@ -170,7 +170,11 @@ class Bars(Progress):
                 known["state"] = "processing" if numbers.confirmed == numbers.total else ""
             self.update(self._rows[index], **known)
         if self._all is not None:
-            self.update(self._all, completed=sent, confirmed=confirmed)
+            over = len(self._handles) == len(self._rows) and all(
+                handle.done() for handle in self._handles.values()
+            )
+            state = "ended" if over else ""
+            self.update(self._all, completed=sent, confirmed=confirmed, state=state)
 
 
 def display(

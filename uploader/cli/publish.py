@@ -18,7 +18,7 @@ from uploader.cli.credentials import access_token
 from uploader.cli.drive import Job, checked, drive
 from uploader.cli.exits import Exit, exit_of
 from uploader.cli.progress import display
-from uploader.cli.stop import Stop, end_at_once
+from uploader.cli.stop import Stop
 from uploader.errors import ConfigurationError
 from uploader.model import Outcome, UploadResult
 
@@ -52,20 +52,16 @@ def publish(
             registry=collected,
             metrics=metrics is not None,
         )
-        closed = False
         try:
             jobs = checked(uploader, files, destination)
             names = [(job.file.name, job.plan.size) for job in jobs]
             with display(screen.stderr(), names, quiet=log_format == "json") as shown:
                 ended = drive(uploader, jobs, wait=wait, display=shown, stop=stop)
         finally:
-            closed = stop.close(uploader)
+            stop.close(uploader)
         code = Exit.INTERRUPTED if stop.asked else exit_of(ended)
-        variable = factory.token_variable
-        _report(jobs, ended, code, json=json, interrupted=stop.asked, variable=variable)
-        if not closed:
-            end_at_once(code)
-    return code
+        _report(jobs, ended, code, json=json, variable=factory.token_variable)
+        return stop.leave(code)
 
 
 def _report(
@@ -74,9 +70,9 @@ def _report(
     code: Exit,
     *,
     json: bool,
-    interrupted: bool,
     variable: str,
 ) -> None:
+    interrupted = code is Exit.INTERRUPTED
     for job, result in zip(jobs, ended, strict=True):
         if interrupted:
             screen.remark(complaints.fate(job.file.name, result))
@@ -86,7 +82,7 @@ def _report(
             screen.remark(complaints.goes_on(job.file.name, result))
     if json:
         screen.document(results.as_document(jobs, ended, code))
-    elif len(ended) > 1 or ended[0].outcome is not Outcome.FAILED:
+    elif not interrupted and (len(ended) > 1 or ended[0].outcome is not Outcome.FAILED):
         console = screen.stdout()
         console.print(results.table(jobs, ended, width=console.width))
 

@@ -28,7 +28,7 @@ _COLOURS = {
     Outcome.CANCELLED: "yellow",
 }
 
-WIDE, MEDIUM = 112, 78
+WIDE, MEDIUM = 112, 90
 
 
 def table(jobs: Sequence[Job], ended: Sequence[UploadResult], *, width: int) -> Table:

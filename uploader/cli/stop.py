@@ -12,15 +12,16 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Final, Protocol, Self
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-LIMIT: Final = 1.9
-"""Seconds from the first signal to the end of the process."""
+LIMIT: Final = 1.7
+"""Seconds from the first signal to the end; the promise is two."""
 ANSWERS: Final = 1.4
 """Seconds of them in which uploads may find out how they stand."""
-SHOW_CURSOR: Final = b"\x1b[?25h\n"
+SHOW_CURSOR: Final = b"\x1b[?25h"
 
 
 class _Closable(Protocol):
@@ -70,16 +71,24 @@ class Stop:
         self._asked_at = time.monotonic()
         self.inbox.put(None)  # SimpleQueue.put is reentrant: safe in a handler
 
-    def close(self, uploader: _Closable) -> bool:
-        """Close the uploader; after a signal, tell whether it ended within what is left of it."""
+    def close(self, uploader: _Closable) -> None:
+        """Close the uploader; after a signal, only as long as what is left of it."""
         if not self.asked:
             uploader.close(2.0)
-            return True
+            return
         limit = max(0.1, self.left(LIMIT))
-        closing = threading.Thread(target=uploader.close, args=(limit / 2,), daemon=True)
+        closing = threading.Thread(target=uploader.close, args=(limit,), daemon=True)
         closing.start()
         closing.join(limit)
-        return not closing.is_alive()
+
+    def leave(self, code: int) -> int:
+        """Return the exit code; after a signal, end with it instead of waiting for threads."""
+        if self.asked:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
+            end_at_once(code)
+        return code
 
 
 def end_at_once(code: int = 130) -> None:

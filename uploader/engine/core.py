@@ -115,7 +115,7 @@ class Engine:
             for task in late:
                 task.cancel()
         await self.wire.close()
-        await asyncio.to_thread(self.hub.close)
+        await self.hub.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager

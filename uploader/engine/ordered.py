@@ -16,6 +16,7 @@ from uploader.engine.progress import Tally
 from uploader.engine.settings import Clock
 from uploader.errors import (
     NetworkError,
+    OffsetMismatchError,
     Recovery,
     RetriesExhaustedError,
     SessionExpiredError,
@@ -203,6 +204,10 @@ class OrderedSender:
         except (TransportError, RetriesExhaustedError) as error:
             not_told = error
         else:
+            if self.ended is not None and self.ended.error and not self._plan.is_last(state.part):
+                raise self.ended.error
+            if stored is Stored.NOTHING and give_up is not None and _contradicts(state, failure):
+                raise unknown("put", failure)
             if stored is not Stored.UNTOLD:
                 return stored is Stored.WHOLE
             if give_up is not None and not state.final:
@@ -237,6 +242,16 @@ class OrderedSender:
                 f"put: the upload was opened {age:,.0f} s ago and lives {lifetime:,.0f} s",
                 operation="put",
             )
+
+
+def _contradicts(state: _Try, failure: TransportError) -> bool:
+    """Whether a refusal sounds as if the last part were stored, although the status has none of it.
+
+    An upload that is gone, or that holds other bytes, after an attempt whose answer was lost: the
+    status may be late, and the upload gone because it is published.
+    """
+    refusal = isinstance(failure, SessionExpiredError | OffsetMismatchError)
+    return state.final and state.doubtful and refusal and failure.status is not None
 
 
 def _asks_first(failure: TransportError) -> bool:

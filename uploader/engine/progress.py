@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from uploader.model import MIB, Progress
+from uploader.model import Progress
 
-TOLD_AT_LEAST = 16 * MIB
 TOLD_EVERY = 0.25
+"""Seconds between two events about sent bytes: each costs a turn of another thread."""
 
 
 class Tally:
@@ -43,7 +43,7 @@ class Tally:
         self._sent = min(self._total, max(self._sent, position))
         self._untold += count
         now = self._monotonic()
-        if self._untold >= TOLD_AT_LEAST or now - self._told_at >= TOLD_EVERY:
+        if now - self._told_at >= TOLD_EVERY:
             self.flush()
 
     def flush(self) -> None:

@@ -9,12 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from uploader.errors import UploaderError
-from uploader.model import MIB, Part
+from uploader.model import Part
 from uploader.pipeline.reader import Queued, Reader
 from uploader.wire import Sink
-
-SLICE = 1 * MIB
-"""What one write gets. Under TLS a slice is encrypted as one piece, into memory."""
 
 
 class PartBody:
@@ -90,8 +87,8 @@ class PartBody:
             await self._pace(item.length)
         self._permit()
         view = item.window.view
-        for begin in range(0, item.length, SLICE):
-            piece = view[begin : begin + SLICE]
+        for begin in range(0, item.length, sink.slice_size):
+            piece = view[begin : begin + sink.slice_size]
             await sink.write(piece)
             self.written += len(piece)
             self._settle(sink)

@@ -5,15 +5,19 @@ Rule: a buffer goes back to the pool only when its window is released.
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from uploader.errors import SourceChangedError, SourceError, SourceReadError
+from uploader.errors import SourceChangedError, SourceReadError
 from uploader.source.identity import FileIdentity, check_unchanged
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+T = TypeVar("T")
 
 
 class BufferedWindow:
@@ -55,9 +59,9 @@ class BufferedSource:
         try:
             if self._file is None:
                 self._file = await self._open()
-            await self._file.seek(start)
+            await _to_its_end(self._file.seek(start))
             while filled < length:
-                count = await self._file.readinto(window.view[filled:])
+                count = await _to_its_end(self._file.readinto(window.view[filled:]))
                 if not count:
                     raise SourceChangedError(
                         f"{self.name} ends at byte {start + filled:,} of {self.size:,}:"
@@ -70,7 +74,7 @@ class BufferedSource:
                 f"{self.name}: reading bytes {start:,} to {start + length:,} failed:"
                 f" {error.strerror}"
             ) from None
-        except SourceError:
+        except BaseException:
             window.release()
             raise
         return window
@@ -103,6 +107,22 @@ class BufferedSource:
             if len(buffer) >= length:
                 return buffer
         return bytearray(length)
+
+
+async def _to_its_end(call: Awaitable[T]) -> T:
+    """Await a call on a worker thread, and its end also when it is given up.
+
+    A thread cannot be stopped, and what it still does moves the position that the next read takes
+    for its own.
+    """
+    calling = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(calling)
+    except asyncio.CancelledError:
+        await asyncio.wait((calling,))
+        if not calling.cancelled():
+            calling.exception()
+        raise
 
 
 class BytesWindow:

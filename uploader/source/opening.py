@@ -139,6 +139,8 @@ def open_source(
                 )
             except OSError as error:
                 reason = f"the file cannot be mapped: {error.strerror}"
+                if lease is not None:
+                    lease.give_back()
                 if mode is SourceMode.MMAP:
                     raise SourceError(f"{facts.name}: {reason}") from None
         on_fallback(reason)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -270,7 +271,9 @@ def _translate(request: Request, error: Exception, progress: _Exchange) -> Netwo
     elif isinstance(error, aiohttp.ConnectionTimeoutError):
         what = f"no connection to {where} was made in time"
     elif isinstance(error, aiohttp.ClientConnectorError):
-        what = f"no connection to {where}: {error.os_error.strerror or 'refused'}"
+        # asyncio puts an address of its own making into strerror.
+        number = error.os_error.errno
+        what = f"no connection to {where}: {os.strerror(number) if number else 'refused'}"
     elif isinstance(error, aiohttp.ServerDisconnectedError):
         what = f"{where} closed the connection without an answer"
     elif isinstance(error, aiohttp.ClientPayloadError):

@@ -12,7 +12,9 @@ from uploader.http import Request, Response
 
 
 class Sink(Protocol):
-    """Where a body is written to."""
+    """Where a body is written to. `slice_size` is how many bytes one write should get."""
+
+    slice_size: int
 
     async def write(self, data: memoryview) -> None:
         """Hand a slice to the socket; wait while its buffer is full."""

@@ -16,7 +16,14 @@ from typing import Any, NoReturn
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
 
+from uploader.model import KIB, MIB
 from uploader.wire.contract import StreamedBody
+
+PLAIN_SLICE = 2 * MIB
+"""What one write gets over plain TCP. It goes from the mapping to the kernel, so that a large one
+costs no memory, only fewer turns of the loop."""
+TLS_SLICE = 256 * KIB
+"""What one write gets under TLS, where a slice is encrypted as one piece, into memory."""
 
 
 class WriterSink:
@@ -30,9 +37,15 @@ class WriterSink:
         # TLS pauses at `size >= high`, which an empty buffer would reach too, for ever.
         self._transport.set_write_buffer_limits(high=1, low=0)
         reset_on_close(self._transport, on=True)
+        secure = self._transport.get_extra_info("sslcontext") is not None
+        self.slice_size = TLS_SLICE if secure else PLAIN_SLICE
 
     async def write(self, data: memoryview) -> None:
-        await self._writer.write(data, drain=False)
+        # Past the writer, which would only count: the length is ours to keep, and the headers are
+        # out. It raises what aiohttp would when the connection is gone.
+        if self._transport.is_closing():
+            raise ConnectionResetError("the connection was closed while the body was sent")
+        self._transport.write(data)
         await self._writer.drain()
 
     def unsent(self) -> int:

@@ -1,0 +1,262 @@
+"""The other commands, and the command as it is installed."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import environment, finish, publishing, run, start, video
+from transports.tiktok.sandbox import Fault, Sandbox
+from uploader import __version__
+
+
+def test_the_demonstration_proves_what_it_says() -> None:
+    """The summary of `make demo`: parts, rate, memory, equal digests, one post, what next."""
+    ended = finish(start("demo", "--size", "130MB", env=environment()))
+
+    assert (ended.code, ended.err) == (0, "")
+    facts = dict(re.findall(r"^  (\S[^\n]*?\S)   +(\S.*?) *$", ended.out, re.MULTILINE))
+    assert facts["parts"] == "3 of 43,333,333 bytes, in order; the last takes the rest, 43,333,334"
+    assert facts["SHA-256 sent"] == facts["SHA-256 received"]
+    assert re.fullmatch("[0-9a-f]{64}", facts["SHA-256 sent"])
+    assert (facts["retries"], facts["posted"]) == ("0", "once")
+    assert facts["id"].startswith("v_pub_file~v2-1.")
+    assert re.fullmatch(r"[\d.]+ MiB over the idle process.*|not known.*", facts["peak memory"])
+    assert "equal" in ended.out
+    assert "uploader publish --help" in ended.out
+
+
+def test_the_demonstration_with_a_video_of_ones_own_as_json(
+    clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Machines get the same proof."""
+    ended = run(capsys, "demo", clip, "--json")
+
+    document = json.loads(ended.out)
+    assert (ended.code, document["exit_code"]) == (0, 0)
+    assert (document["size"], document["parts"]) == (clip.stat().st_size, 1)
+    assert (document["equal"], document["posts"], document["violations"]) == (True, 1, [])
+    assert document["result"]["outcome"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--size", "5GB"], "the destination takes 4,000,000,000"),
+        (["--size", "10"], "a video of 10 bytes cannot be made (give a size of at least"),
+        (["clip.mp4", "--size", "1GB"], "a file of yours is sent as it is (leave out --size"),
+        (["missing.mp4"], "missing.mp4 does not exist (check the path)"),
+    ],
+)
+def test_demonstrations_that_cannot_be(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit code 2."""
+    ended = run(capsys, "demo", *arguments)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert len(ended.err.splitlines()) == 1
+    assert said in ended.err
+
+
+def test_a_claim_that_does_not_hold_fails_the_demonstration(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A summary that always says `equal` would prove nothing."""
+    monkeypatch.setattr("uploader.cli.demo._sha256", lambda file, stop: "0" * 64)
+
+    ended = run(capsys, "demo", clip)
+
+    assert ended.code == 1
+    assert "DIFFERENT" in ended.out
+    assert ended.complaints == [
+        "error: the sandbox received other bytes than the file holds",
+    ]
+
+
+def test_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cut, its ends and the rules behind it; no token, no request."""
+    file = video(tmp_path, 700_000_123)
+
+    ended = run(capsys, "plan", file, "--chunk-size", "10MB")
+
+    text = " ".join(ended.out.split())
+    assert (ended.code, ended.err) == (0, "")
+    assert "700,000,123 bytes to tiktok in 71 parts" in text
+    assert "1 0 9859155 9,859,156" in text
+    assert "..." in text
+    assert "71 690140920 700000122 9,859,203" in text
+    assert "rounded down: 700,000,123 / 9,859,156 = 71" in text
+    assert "The last part takes the rest, 47 bytes more than the others" in text
+    assert "5,242,880 to 64,000,000 bytes a part, 1,000 parts" in text
+
+
+def test_a_plan_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every range, inclusive, as the wire has it."""
+    ended = run(capsys, "plan", video(tmp_path, 130_000_000), "--json")
+
+    document = json.loads(ended.out)
+    ranges = document["ranges"]
+    assert (ended.code, document["parts"], len(ranges)) == (0, 3, 3)
+    assert (ranges[0][0], ranges[-1][1]) == (0, 129_999_999)
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(ranges))
+    assert document["content_type"] == "video/mp4"
+
+
+def test_a_plan_of_what_cannot_be_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The plan refuses what the upload would."""
+    for file, options in (
+        (video(tmp_path, name="clip.avi"), []),
+        (video(tmp_path, 4_000_000_001), []),
+        (video(tmp_path, name="small.mp4"), ["--chunk-size", "1MB"]),
+    ):
+        ended = run(capsys, "plan", file, *options)
+        assert (ended.code, ended.out) == (2, "")
+        assert len(ended.complaints) == 1
+
+
+def test_the_installed_transports(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names, limits, options and where the token comes from."""
+    shown = run(capsys, "transports")
+    document = json.loads(run(capsys, "transports", "--json").out)
+
+    assert shown.code == 0
+    assert "TIKTOK_ACCESS_TOKEN" in shown.out
+    assert "--privacy" in shown.out
+    (tiktok,) = (entry for entry in document["transports"] if entry["name"] == "tiktok")
+    assert tiktok["capabilities"]["order"] == "sequential"
+    assert tiktok["capabilities"]["max_size"] == 4_000_000_000
+    assert {option["name"] for option in tiktok["options"]} >= {"title", "privacy_level"}
+
+
+def test_the_sandbox_command(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it prints can be pasted, every request has a line, Ctrl-C is how it ends."""
+    served = start("sandbox", env=environment())
+    assert served.stdout is not None
+    head = "".join(iter(served.stdout.readline, "Ctrl-C ends it. Requests:\n"))
+    ((variable, token),) = re.findall(r"export (\w+)=(\S+)", head)
+    (example,) = re.findall(r"publish clip\.mp4 (.*)", head)
+
+    monkeypatch.setenv(variable, token)
+    pasted = run(capsys, "publish", clip, *example.split())
+    served.send_signal(signal.SIGINT)
+    ended = finish(served)
+
+    size = clip.stat().st_size
+    assert (pasted.code, ended.code, ended.err) == (0, 0, "")
+    assert re.search(r"^200  init  v_pub_file", ended.out, re.MULTILINE)
+    assert f"201  put  bytes 0-{size - 1}/{size}" in ended.out
+
+
+def test_the_sandbox_command_shows_broken_rules() -> None:
+    """A client that asks for what TikTok does not have is told of, and the exit code is 1."""
+    served = start("sandbox", env=environment())
+    assert served.stdout is not None
+    url = re.findall(r"http://\S+", served.stdout.readline())[0]
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{url}/v1/upload", timeout=10)  # noqa: S310
+    lines = iter(served.stdout.readline, "")
+    assert next(line for line in lines if line.startswith("BROKEN RULE"))
+
+    served.send_signal(signal.SIGTERM)
+
+    assert finish(served).code == 1
+
+
+def test_metrics_while_it_runs(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A scraper sees the upload on the port that was asked for; SIGTERM is as good as Ctrl-C."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    sandbox.script(Fault("put", slow=200_000))
+    process = start(
+        *publishing(sandbox, video(tmp_path, 60_000_000)), "--metrics-port", port,
+        env=environment(sandbox),
+    )  # fmt: skip
+    sandbox.wait_for(lambda: sandbox.uploads and sandbox.uploads[0].chunks, 10)
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    process.terminate()
+    ended = finish(process)
+
+    assert ended.code == 130
+    assert "clip.mp4: cancelled, nothing was posted" in ended.err
+    assert 'uploader_uploads_in_progress{transport="tiktok"} 1.0' in text
+
+
+def test_help_teaches_and_loads_nothing_heavy() -> None:
+    """Exit codes and examples are in it; it does not wait for aiohttp or structlog."""
+    program = (
+        "import sys\nfrom uploader.cli import main\n"
+        "for words in ([], ['publish'], ['demo']):\n"
+        "    try: main([*words, '--help'])\n"
+        "    except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'aiohttp', 'aiofiles', 'structlog', 'prometheus_client', 'uvloop', 'ssl'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(COLUMNS="120"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stderr.strip() == "[]"
+    assert "Exit codes: 0 done, 1 failed, 2 bad input" in ended.stdout
+    assert 'uploader publish clip.mp4 --title "Hello #world" --privacy SELF_ONLY' in ended.stdout
+    assert "uploader demo --size 2GB" in ended.stdout
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line."""
+    ended = run(capsys, "--version")
+
+    assert (ended.code, ended.out) == (0, f"mmap-uploader {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "error: No such command 'nonsense' (try: uploader --help)"),
+        (["plan", "a", "b"], "error: Got unexpected extra argument"),
+        (["publish", "--nonsense"], "error: No such option: --nonsense (try: uploader publish"),
+        (["sandbox", "--port", "many"], "error: Invalid value for '--port'"),
+    ],
+)
+def test_words_that_are_no_command(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line that says where help is, exit code 2."""
+    ended = run(capsys, *arguments)
+
+    assert ended.code == 2
+    (line,) = ended.err.splitlines()
+    assert line.startswith(said)
+
+
+def test_a_reader_that_goes_away_changes_nothing(sandbox: Sandbox, clip: Path) -> None:
+    """`uploader publish ... | true` has published, and its exit code says so."""
+    process = start(*publishing(sandbox, clip), env=environment(sandbox))
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+
+    assert (process.wait(20), err) == (0, "")
+    sandbox.assert_posted_once(clip)
