@@ -8,13 +8,18 @@ Obligations:
 - `claim` and `take` are atomic over all processes that share the journal: two of them never hold
   one upload at once.
 - Every write under a lease is refused with `LeaseLostError` once another run has taken it over:
-  each taking raises the lease's `fence`, and only the highest one may write.
+  each taking raises the lease's `fence`, and only the highest one may write. A lease that lapsed
+  is good for writing until then, so that a run whose machine slept can still record its end.
 - A lease's expiry is judged by the journal's clock alone. An owner that is known to be dead (its
-  lock was dropped by the kernel) loses its lease at once.
-- `durable=True` means: when the call returns, the record survives a power failure.
+  lock was dropped by the kernel, or it closed the journal) loses its lease at once.
+- `durable=True` means: when the call returns, the record survives a power failure. So do new
+  entries.
 - Secrets of a session are sealed before they are stored. Access tokens are never given to it.
-- Calls may block. They come from worker threads, several at once.
+- Calls may block. They come from worker threads, several at once. A forked child neither uses nor
+  ends what its parent holds.
 - What cannot be done is a `JournalError`; nothing is ever overwritten to get on.
+
+`uploader.testing.journals` holds any journal to this.
 """
 
 from __future__ import annotations
@@ -58,7 +63,8 @@ class Entry:
 
     `identity` tells which upload it is, `fingerprint` what its content was. `destination` holds the
     public fields that it can be built from again. `confirmed` is how many parts, from the first on,
-    are proved to be stored. Times are seconds since the epoch, by the journal's clock.
+    are proved to be stored. `runs` counts how often it was leased. Times are seconds since the
+    epoch, by the journal's clock.
     """
 
     upload_id: str
@@ -110,7 +116,8 @@ class Lease:
 class Claim:
     """What `claim` found: the entry, and the lease when this run may drive it.
 
-    `fresh` tells that the entry is new, so that nothing was ever sent for it.
+    `fresh` tells that the entry is new, so that nothing was ever sent for it. The entry is as it
+    was before this run.
     """
 
     entry: Entry
@@ -130,12 +137,18 @@ class PartRecord:
 class Journal(Protocol):
     """Where uploads are recorded."""
 
+    @property
+    def environment(self) -> str | None:
+        """What the journal belongs to, such as "production", `None` when it was never told."""
+        ...
+
     def claim(self, entry: Entry, ttl: float, *, again: bool = False) -> Claim:
         """Record a new upload and lease it, or return the one that stands in its way.
 
-        An entry of the same identity stands in the way unless it is DEAD or `again` is true. One
-        that stands in the way is leased too when it has not ended and nobody drives it; `lease` is
-        `None` when somebody does, or when it has ended.
+        An entry of the same identity stands in the way unless it is DEAD or `again` is true; of
+        several the newest does. It is leased too when it has not ended and nobody drives it;
+        `lease` is `None` when somebody does, or when it has ended. The same key for another
+        content is a `ConfigurationError`.
         """
         ...
 
@@ -144,7 +157,10 @@ class Journal(Protocol):
         ...
 
     def take(self, upload_id: str, ttl: float) -> tuple[Entry, Lease]:
-        """Lease a recorded upload; raise `LeaseHeldError` when another run drives it."""
+        """Lease a recorded upload; raise `LeaseHeldError` when another run drives it.
+
+        The entry is as it was before this run. It may have ended: see its state.
+        """
         ...
 
     def renew(self, lease: Lease) -> None:
@@ -163,29 +179,75 @@ class Journal(Protocol):
         part: PartRecord | None = None,
         durable: bool = False,
     ) -> None:
-        """Change fields of a leased entry, and record a part; all of it or nothing."""
+        """Change fields of a leased entry, and record a part; all of it or nothing.
+
+        What tells which upload it is, its times, `runs` and `holder` are not a run's to change:
+        `TypeError`.
+        """
         ...
 
     def get(self, upload_id: str) -> Entry | None: ...
+
+    def find(self, prefix: str, limit: int = 100) -> Sequence[Entry]:
+        """Return the entries whose ids begin with `prefix`, by id; none for an empty one."""
+        ...
 
     def parts(self, upload_id: str) -> Sequence[PartRecord]:
         """Return the recorded parts in order."""
         ...
 
     def latest(self, limit: int = 100, *, states: Iterable[State] | None = None) -> Sequence[Entry]:
-        """Return the entries that changed last, the newest first."""
+        """Return the entries that changed last, the newest first; of the same time the latest."""
         ...
 
     def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
-        """Return the ids of uploads that wait to be driven: not ended, nobody's, in their time."""
+        """Return the ids of uploads that wait to be driven, what changed longest ago first.
+
+        They have not ended, nobody drives them, and their `not_before` has come. What is past its
+        `not_after` is among them, to be ended by a run.
+        """
+        ...
+
+    def counts(self) -> Mapping[State, tuple[int, float]]:
+        """Return for each state how many uploads are in it and the age of the oldest.
+
+        The age is the seconds since the upload's last change, 0.0 where there is none.
+        """
         ...
 
     def stand_in(self, text: bytes) -> str:
-        """Return a keyed digest of a secret, useless without the journal's key."""
+        """Return a keyed digest of a secret, useless without the journal's key.
+
+        It stays the same for as long as the journal lives, whatever becomes of its other keys: it
+        may be part of an identity.
+        """
         ...
 
     def forget(self, upload_id: str) -> None:
         """Remove an entry for good; raise `LeaseHeldError` when a run drives it."""
         ...
 
-    def close(self) -> None: ...
+    def prune(self, older_than: float) -> int:
+        """Remove what ended and last changed before a moment; return how many entries that took.
+
+        DEAD entries go. A DONE one keeps what prevents a second post and tells of the first
+        (identity, fingerprint, digest, location, fields, plan, times) and loses its session, parts,
+        source and destination. All others stay as they are, UNKNOWN ones above all.
+        """
+        ...
+
+    def restored(self, since: float) -> int:
+        """Make UNKNOWN what may have gone on since a backup; return how many entries that took.
+
+        To be called after the journal was restored from a backup that was taken at `since`, before
+        any run. Whatever has not ended becomes UNKNOWN, QUEUED entries too: they may have been sent
+        since. So do DEAD entries that changed at `since` or later. A failure of before may have
+        been tried again since, too: an earlier `since` holds those back as well. Every lease is
+        void. Uploads that were recorded first after the backup are not in it; of them no journal
+        can tell.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; leases that were taken through this object are free at once."""
+        ...

@@ -1,6 +1,7 @@
 """A clock that is moved by whoever waits on it."""
 
 import asyncio
+from collections.abc import Callable
 
 from transports.tiktok.sandbox import SandboxClock
 
@@ -10,8 +11,9 @@ DRAW = 0.5
 class SteppedClock:
     """Serve an uploader: a wait moves this clock and the sandbox's, and is over at once."""
 
-    def __init__(self, sandbox: SandboxClock) -> None:
+    def __init__(self, sandbox: SandboxClock, on_wait: Callable[[], object] = lambda: None) -> None:
         self._sandbox = sandbox
+        self.on_wait = on_wait
         self.waits: list[float] = []
 
     def time(self) -> float:
@@ -26,4 +28,5 @@ class SteppedClock:
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
         self._sandbox.advance(seconds)
+        self.on_wait()
         await asyncio.sleep(0)

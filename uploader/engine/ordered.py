@@ -201,7 +201,7 @@ class OrderedSender:
         """Ask what the server holds of a part. What it does not tell is never guessed."""
         try:
             stored = await self._ask(state.part)
-        except (TransportError, RetriesExhaustedError) as error:
+        except UploaderError as error:  # that of a credentials callable, too
             not_told = error
         else:
             if self.ended is not None and self.ended.error and not self._plan.is_last(state.part):

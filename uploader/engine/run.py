@@ -30,7 +30,6 @@ from uploader.errors import (
     SessionExpiredError,
     SourceChangedError,
     SourceError,
-    TransportError,
     UploadCancelledError,
     UploaderError,
 )
@@ -51,8 +50,8 @@ class UploadRun:
     """Drive one prepared upload. Made and used on the engine's loop.
 
     `time_limit` ends the run at the first part boundary after so many seconds, as SUSPENDED. With
-    `look_only` nothing is sent: the server is asked how the upload stands. `fresh` tells that no run
-    came before this one.
+    `look_only` nothing is sent: the server is asked how the upload stands. `fresh` tells that no
+    run came before this one.
     """
 
     def __init__(
@@ -351,7 +350,7 @@ class UploadRun:
         try:
             async with asyncio.timeout(RECONCILE_ON_CANCEL):
                 confirmed = await self._caller.once(query(session))
-        except (TransportError, TimeoutError, asyncio.CancelledError):
+        except (UploaderError, TimeoutError, asyncio.CancelledError):
             return None
         if confirmed.processing is not None:
             return ended(confirmed.processing, session.fields)

@@ -12,7 +12,7 @@ from uploader.engine.caller import FlowCaller
 from uploader.engine.settings import Clock
 from uploader.engine.standing import Standing, ended
 from uploader.engine.telling import Teller
-from uploader.errors import RetriesExhaustedError, TransportError
+from uploader.errors import UploaderError
 from uploader.model import Outcome, Processing, Session
 from uploader.pacing import PollPolicy
 from uploader.transport import Transport
@@ -67,6 +67,6 @@ class Watcher:
             answer: Processing = await self._caller.call(
                 "poll", lambda: poll(session), repeatable=True
             )
-        except (RetriesExhaustedError, TransportError) as error:
+        except UploaderError as error:  # that of a credentials callable, too
             return Processing("UNREACHABLE", fields={"status_error": error.message})
         return answer

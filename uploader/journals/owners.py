@@ -1,8 +1,9 @@
 """Tells whether the run that holds a lease is still alive, on this machine.
 
-Rule: by a lock that the kernel drops when its process dies, never by a process id: containers share
-journals, not ids. Each owner locks one byte of a file beside the journal; POSIX locks belong to a
-process and are not inherited by its forked children.
+Rule: by a lock that the kernel drops when the last descriptor is closed, never by a process id:
+containers share journals, not ids. Each open journal locks one byte of a file beside it. The locks
+are those of open file descriptions, fcntl(2) F_OFD_SETLK: unlike a process's POSIX locks they
+survive when somebody else in the process opens and closes the file, such as a backup.
 """
 
 from __future__ import annotations
@@ -10,62 +11,75 @@ from __future__ import annotations
 import os
 import secrets
 import struct
-import sys
-import threading
 from pathlib import Path
-from typing import ClassVar
+from typing import Final
 
 try:
     import fcntl
 except ImportError:  # Windows: leases end by time alone
     fcntl = None  # type: ignore[assignment]
 
-_RANGE = 2**62
+_SET: Final = getattr(fcntl, "F_OFD_SETLK", None)
+_ASK: Final = getattr(fcntl, "F_OFD_GETLK", None)
+_RANGE: Final = 2**62
+# struct flock with 64-bit offsets: type, whence, start, length, pid.
+_FLOCK: Final = "hhqqi0q"
 
 
 class Owners:
-    """The lock file of one journal. One object per file and process: closing any descriptor of a
-    file drops all POSIX locks that the process holds on it."""
+    """One owner's place in the lock file of a journal.
 
-    _open: ClassVar[dict[tuple[int, str], Owners]] = {}
-    _guard: ClassVar[threading.Lock] = threading.Lock()
+    `name` is what a lease says of its owner; `None` where the kernel has no such locks, and then
+    leases end by time alone. It holds the file's inode number: a lock file that was deleted and
+    made anew is another one, and tells nothing of those who hold the old one. As long as one of
+    them lives, its number is not given to another file.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        self.number = secrets.randbelow(_RANGE)
-        if fcntl is not None:
-            fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self.number)
+        self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o600)
+        self._file = os.fstat(self._fd).st_ino
+        self._number = secrets.randbelow(_RANGE)
+        self.name = f"{self._file}:{self._number}" if self._lock() else None
 
-    @classmethod
-    def of(cls, path: Path) -> Owners:
-        """Return this process's object for a lock file, made anew in a forked child."""
-        place = (os.getpid(), str(path))
-        with cls._guard:
-            found = cls._open.get(place)
-            if found is None:
-                found = cls._open[place] = cls(path)
-            return found
-
-    def is_dead(self, number: int) -> bool:
-        """Tell whether nobody holds the owner's lock any more."""
-        if not sys.platform.startswith("linux"):
+    def is_dead(self, name: str) -> bool:
+        """Tell whether it is certain that nobody holds the owner's lock any more."""
+        file, _, number = name.partition(":")
+        if self._fd is None or _ASK is None or self.name in (None, name) or file != str(self._file):
             return False
-        # F_GETLK does not tell of this process's own locks.
-        here = os.getpid()
-        if any(pid == here and own.number == number for (pid, _), own in self._open.items()):
-            return False
-        # struct flock on 64-bit Linux: type, whence, start, length, pid.
-        question = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, number, 1, 0)
         try:
-            answer = fcntl.fcntl(self._fd, fcntl.F_GETLK, question)
-        except OSError:
+            answer = fcntl.fcntl(self._fd, _ASK, _flock(fcntl.F_WRLCK, int(number)))
+        except (OSError, ValueError):
             return False
-        return bool(struct.unpack("hhqqi4x", answer)[0] == fcntl.F_UNLCK)
+        return bool(struct.unpack(_FLOCK, answer)[0] == fcntl.F_UNLCK)
+
+    @property
+    def marked(self) -> bool:
+        """Tell whether `mark` was called for this file, by any process, and not taken back."""
+        return self._fd is not None and os.fstat(self._fd).st_size > 0
+
+    def mark(self, *, used: bool) -> None:
+        """Keep in the file that its journal is in use, or that it is none yet."""
+        if self._fd is not None and self.marked != used:
+            os.ftruncate(self._fd, int(used))
+
+    def close(self) -> None:
+        """Drop the lock. In a forked child this drops nothing that belongs to the parent."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            os.close(fd)
+
+    def _lock(self) -> bool:
+        if _SET is None or self._fd is None:
+            return False
+        try:
+            fcntl.fcntl(self._fd, _SET, _flock(fcntl.F_WRLCK, self._number))
+        except OSError:  # a file system without locks
+            return False
+        return True
 
 
-def _after_fork() -> None:
-    Owners._guard = threading.Lock()
+def _flock(kind: int, start: int) -> bytes:
+    return struct.pack(_FLOCK, kind, os.SEEK_SET, start, 1, 0)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+_CLOSE_ON_EXEC: Final = getattr(os, "O_CLOEXEC", 0)

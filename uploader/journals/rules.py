@@ -5,13 +5,25 @@ Rule: pure functions of entries and times.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
 from uploader.errors import ConfigurationError, JournalError, LeaseHeldError, LeaseLostError
-from uploader.journal import DEAD, ENDED, Entry
+from uploader.journal import ENDED, Entry
+
+FIXED: Final = frozenset(
+    {"upload_id", "identity", "transport", "key", "created", "updated", "runs", "holder"}
+)
+"""What no run changes of an entry."""
+_CHANGEABLE: Final = frozenset(Entry.__dataclass_fields__) - FIXED
 
 
-def stands_in_the_way(found: Entry | None, *, again: bool) -> bool:
-    """Tell whether a recorded upload of the same identity keeps a new one from starting."""
-    return found is not None and not again and found.state not in DEAD
+def check_changes(changes: Mapping[str, Any]) -> None:
+    """Refuse what is no field of an entry, or not a run's to change."""
+    wrong = changes.keys() - _CHANGEABLE
+    if wrong:
+        raise TypeError(f"a run does not change {', '.join(sorted(wrong))} of an entry")
 
 
 def check_key(found: Entry, wanted: Entry) -> None:
@@ -29,20 +41,39 @@ def may_be_driven(entry: Entry) -> bool:
     return entry.state not in ENDED
 
 
-def held(entry: Entry, holder: str) -> LeaseHeldError:
+def json_of(facts: Mapping[str, Any]) -> str:
+    """Return facts as JSON; what is not JSON cannot be recorded."""
+    try:
+        return json.dumps(dict(facts), separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        # Its text names types, never values.
+        why = str(error)
+    raise JournalError(f"what is no JSON cannot be recorded: {why}")
+
+
+def held(upload_id: str, holder: str) -> LeaseHeldError:
     """Say who drives an upload."""
     return LeaseHeldError(
-        f"the upload {entry.upload_id} is being driven by {holder}",
-        holder=holder,
-        upload_id=entry.upload_id,
+        f"the upload {upload_id} is being driven by {holder}", holder=holder, upload_id=upload_id
     )
 
 
 def lost(upload_id: str) -> LeaseLostError:
-    """Say that a lease is another run's now."""
-    return LeaseLostError(f"another run has taken the upload {upload_id} over", upload_id=upload_id)
+    """Say that a lease is no longer this run's."""
+    return LeaseLostError(
+        f"the upload {upload_id} is no longer this run's: another run has taken it over,"
+        " or it was given back or forgotten",
+        upload_id=upload_id,
+    )
 
 
 def missing(upload_id: str) -> JournalError:
     """Say that there is no such upload."""
     return JournalError(f"the journal has no upload {upload_id}", upload_id=upload_id)
+
+
+def other_environment(place: object, carried: str, wanted: str) -> ConfigurationError:
+    """Say that a journal was made for somewhere else."""
+    return ConfigurationError(
+        f"the journal {place} belongs to the environment {carried!r}, this is {wanted!r}"
+    ).hint("a copy of production would post again what production has posted")

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+APPLICATION: Final = 0x6D6D7570
+"""The application_id of a journal's file, "mmup": no other program's file is ever taken for one."""
+
 V1: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE uploads (
-    upload_id TEXT PRIMARY KEY,
+    upload_id TEXT NOT NULL PRIMARY KEY,
     identity TEXT NOT NULL,
     transport TEXT NOT NULL,
     account TEXT,
@@ -25,7 +28,7 @@ CREATE TABLE uploads (
     part_size INTEGER NOT NULL,
     parts INTEGER NOT NULL,
     session TEXT,
-    sealed BLOB,
+    sealed TEXT,
     session_created REAL,
     state TEXT NOT NULL,
     confirmed INTEGER NOT NULL DEFAULT 0,
@@ -37,12 +40,12 @@ CREATE TABLE uploads (
     not_before REAL,
     not_after REAL,
     runs INTEGER NOT NULL DEFAULT 0,
-    lease_owner INTEGER,
+    lease_owner TEXT,
     lease_holder TEXT,
     lease_until REAL NOT NULL DEFAULT 0,
     fence INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE INDEX uploads_identity ON uploads (identity, created);
+);
+CREATE INDEX uploads_identity ON uploads (identity);
 CREATE INDEX uploads_updated ON uploads (updated);
 CREATE INDEX uploads_state ON uploads (state, updated);
 CREATE TABLE parts (

@@ -7,34 +7,35 @@ on a network file system is refused and left as it is.
 
 from __future__ import annotations
 
-import json
+import hashlib
+import hmac
 import os
 import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from uploader.errors import ConfigurationError, JournalError
-from uploader.journal import ENDED, Claim, Entry, Lease, PartRecord, State
+from uploader.journal import DEAD, ENDED, Claim, Entry, Lease, PartRecord, State
 from uploader.journals import rules
+from uploader.journals.database import Database
 from uploader.journals.filesystem import refuse_network
-from uploader.journals.owners import Owners
-from uploader.journals.rows import COLUMNS, entry_of, row_of
-from uploader.journals.schema import MIGRATIONS, VERSION
-from uploader.journals.sealing import Sealer
+from uploader.journals.rows import COLUMNS, entry_of, part_of, row_of
+from uploader.journals.sealing import Sealed, Sealer, read_keys
 from uploader.secret import Secret
 
-BUSY = 10.0
+BUSY: Final = 10.0
 """Seconds to wait for another process's transaction."""
+BATCH: Final = 1000
+"""Entries that one transaction prunes, so that others come in between."""
 
 
 class SqliteJournal:
-    """Open or make the journal at `path`.
+    """Open or make the journal at `path`, in a folder that exists.
 
     `keys` seal upload URLs (the first one) and open them (all); without them a key file is made
     beside the journal. `environment` names what the journal belongs to, such as "production": a
@@ -48,28 +49,33 @@ class SqliteJournal:
         keys: Sequence[Secret | str] | None = None,
         environment: str | None = None,
         clock: Callable[[], float] = time.time,
+        timeout: float = BUSY,
     ) -> None:
-        self.path = Path(path)
+        # A later chdir must not lead a forked child to another file.
+        self.path = Path(path).resolve()
         self._clock = clock
-        self._environment = environment or os.environ.get("UPLOADER_ENVIRONMENT")
-        self._lock = threading.RLock()
-        self._pid = os.getpid()
         if not self.path.parent.is_dir():
             raise JournalError(f"the folder {self.path.parent} does not exist")
         refuse_network(self.path.parent)
-        self._sealer = (
-            Sealer(keys)
-            if keys is not None
-            else Sealer.of_file(self.path.with_name(f"{self.path.name}.key"))
+        self._base = Database(
+            self.path,
+            timeout=timeout,
+            environment=environment or os.environ.get("UPLOADER_ENVIRONMENT") or None,
         )
-        self._db = self._connect()
+        try:
+            self._sealer = self._find_sealer(keys)
+        except BaseException:
+            self._base.close()
+            raise
 
-    # What the contract asks for.
+    @property
+    def environment(self) -> str | None:
+        return self._base.environment
 
     def claim(self, entry: Entry, ttl: float, *, again: bool = False) -> Claim:
-        with self._transaction(durable=True) as db:
-            found = self._by_identity(db, entry.identity)
-            if found is not None and rules.stands_in_the_way(found, again=again):
+        with self._base.transaction(durable=True) as db:
+            found = None if again else self._standing(db, entry.identity)
+            if found is not None:
                 rules.check_key(found, entry)
                 free = rules.may_be_driven(found) and found.holder is None
                 lease = self._grant(db, found.upload_id, ttl) if free else None
@@ -78,35 +84,27 @@ class SqliteJournal:
             return Claim(stored, self._grant(db, entry.upload_id, ttl), fresh=True)
 
     def add(self, entry: Entry) -> Entry:
-        with self._transaction(durable=True) as db:
-            found = self._by_identity(db, entry.identity)
-            if found is not None and rules.stands_in_the_way(found, again=False):
+        with self._base.transaction(durable=True) as db:
+            found = self._standing(db, entry.identity)
+            if found is not None:
                 rules.check_key(found, entry)
                 return found
             return self._insert(db, entry)
 
     def take(self, upload_id: str, ttl: float) -> tuple[Entry, Lease]:
-        with self._transaction() as db:
-            entry = self._one(db, upload_id)
-            if entry.holder is not None:
-                raise rules.held(entry, entry.holder)
+        with self._base.transaction() as db:
+            entry = self._free(db, upload_id)
             return entry, self._grant(db, upload_id, ttl)
 
     def renew(self, lease: Lease) -> None:
-        with self._transaction() as db:
-            self._changed(
-                db.execute(
-                    "UPDATE uploads SET lease_until = ?"
-                    " WHERE upload_id = ? AND fence = ? AND lease_until > ?",
-                    (self._clock() + lease.ttl, lease.upload_id, lease.fence, self._clock()),
-                ),
-                lease.upload_id,
-            )
+        with self._base.transaction() as db:
+            self._write(db, lease, {"lease_until": self._clock() + lease.ttl})
 
     def release(self, lease: Lease) -> None:
-        with self._transaction() as db:
+        with self._base.transaction() as db:
             db.execute(
-                "UPDATE uploads SET lease_until = 0 WHERE upload_id = ? AND fence = ?",
+                "UPDATE uploads SET lease_holder = NULL, lease_owner = NULL, lease_until = 0"
+                " WHERE upload_id = ? AND fence = ?",
                 (lease.upload_id, lease.fence),
             )
 
@@ -118,22 +116,15 @@ class SqliteJournal:
         part: PartRecord | None = None,
         durable: bool = False,
     ) -> None:
-        now = self._clock()
-        columns = {**row_of(changes, self._sealer.seal), "updated": now}
-        names = ", ".join(f"{name} = ?" for name in columns)
-        with self._transaction(durable=durable) as db:
-            self._changed(
-                db.execute(
-                    f"UPDATE uploads SET {names}"  # noqa: S608 - the names are our own columns
-                    " WHERE upload_id = ? AND fence = ? AND lease_until > ?",
-                    (*columns.values(), lease.upload_id, lease.fence, now),
-                ),
-                lease.upload_id,
-            )
+        rules.check_changes(changes)
+        columns = row_of(changes, self._sealer.seal)
+        receipt = rules.json_of(part.receipt) if part is not None else None
+        with self._base.transaction(durable=durable) as db:
+            self._write(db, lease, {**columns, "updated": self._clock()})
             if part is not None:
                 db.execute(
                     "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)",
-                    (lease.upload_id, part.index, part.digest, json.dumps(dict(part.receipt))),
+                    (lease.upload_id, part.index, part.digest, receipt),
                 )
 
     def get(self, upload_id: str) -> Entry | None:
@@ -141,159 +132,143 @@ class SqliteJournal:
             rows = self._select(db, "WHERE upload_id = ?", upload_id)
             return rows[0] if rows else None
 
+    def find(self, prefix: str, limit: int = 100) -> Sequence[Entry]:
+        if not prefix:
+            return []
+        with self._reading() as db:
+            # A range, not LIKE: that would read the whole index, and know wildcards.
+            return self._select(
+                db,
+                "WHERE upload_id >= ? AND upload_id < ? ORDER BY upload_id LIMIT ?",
+                prefix,
+                f"{prefix}\U0010ffff",
+                limit,
+            )
+
     def parts(self, upload_id: str) -> Sequence[PartRecord]:
         with self._reading() as db:
             rows = db.execute(
                 "SELECT part, digest, receipt FROM parts WHERE upload_id = ? ORDER BY part",
                 (upload_id,),
             )
-            return [PartRecord(part, digest, json.loads(text)) for part, digest, text in rows]
+            return [part_of(row) for row in rows]
 
     def latest(self, limit: int = 100, *, states: Iterable[State] | None = None) -> Sequence[Entry]:
-        wanted = [str(state) for state in (states if states is not None else State)]
-        where = f"WHERE state IN ({', '.join('?' * len(wanted))})" if states is not None else ""
+        order = "ORDER BY updated DESC, rowid DESC LIMIT ?"
         with self._reading() as db:
-            return self._select(
-                db,
-                f"{where} ORDER BY updated DESC LIMIT ?",
-                *(wanted if where else ()),
-                limit,
-            )
+            if states is None:
+                return self._select(db, order, limit)
+            # State by state, each along the index: one query for several would sort them all.
+            found = [
+                entry
+                for state in frozenset(states)
+                for entry in self._select(db, f"WHERE state = ? {order}", str(state), limit)
+            ]
+        return sorted(found, key=lambda entry: entry.updated, reverse=True)[:limit]
 
     def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
-        moment = self._clock() if now is None else now
-        waiting = [str(state) for state in State if state not in ENDED]
+        clock = self._clock()
+        moment = clock if now is None else now
         with self._reading() as db:
-            found = self._select(
-                db,
-                f"WHERE state IN ({', '.join('?' * len(waiting))})"
-                " AND coalesce(not_before, 0) <= ? ORDER BY updated LIMIT ?",
-                *waiting,
-                moment,
-                limit,
-            )
-            return [entry.upload_id for entry in found if entry.holder is None]
+            found: list[tuple[float, str]] = []
+            for state in State:
+                if state not in ENDED:
+                    found += self._waiting(db, state, moment=moment, clock=clock, limit=limit)
+        return [upload_id for _, upload_id in sorted(found)[:limit]]
+
+    def counts(self) -> Mapping[State, tuple[int, float]]:
+        with self._reading() as db:
+            rows = db.execute("SELECT state, count(*), min(updated) FROM uploads GROUP BY state")
+            found = {State(state): (count, oldest) for state, count, oldest in rows}
+        now = self._clock()
+        return {
+            state: (found[state][0], max(0.0, now - found[state][1]))
+            if state in found
+            else (0, 0.0)
+            for state in State
+        }
 
     def stand_in(self, text: bytes) -> str:
-        return self._sealer.stand_in(text)
+        key = self._stand_in.reveal().encode()
+        return hmac.new(key, text, hashlib.sha256).hexdigest()[:32]
 
     def forget(self, upload_id: str) -> None:
-        with self._transaction(durable=True) as db:
-            entry = self._one(db, upload_id)
-            if entry.holder is not None:
-                raise rules.held(entry, entry.holder)
+        with self._base.transaction(durable=True) as db:
+            self._free(db, upload_id)
             db.execute("DELETE FROM uploads WHERE upload_id = ?", (upload_id,))
 
+    def prune(self, older_than: float) -> int:
+        total = 0
+        while True:
+            with self._base.transaction() as db:
+                done = self._prune_some(db, older_than)
+            total += done
+            if done < BATCH:
+                return total
+
+    def restored(self, since: float) -> int:
+        with self._base.transaction(durable=True) as db:
+            # No run that holds a lease of the time of the backup may write any more.
+            db.execute(
+                "UPDATE uploads SET fence = fence + 1, lease_holder = NULL, lease_owner = NULL,"
+                " lease_until = 0 WHERE lease_holder IS NOT NULL"
+            )
+            return db.execute(
+                "UPDATE uploads SET state = 'unknown', updated = ?"
+                " WHERE state IN ('queued', 'opening', 'sending', 'committing', 'processing')"
+                " OR (state IN ('failed', 'cancelled') AND updated >= ?)",
+                (self._clock(), since),
+            ).rowcount
+
+    def check(self) -> Sequence[str]:
+        """Read the whole file and return what is wrong with it; takes seconds for a large one."""
+        return self._base.check()
+
     def close(self) -> None:
-        # In a forked child the inherited connection is abandoned: closing it could drop the
-        # parent's locks.
-        if os.getpid() == self._pid:
-            with self._lock, suppress(sqlite3.Error):
-                self._db.close()
+        self._base.close()
 
     # How it is done.
 
-    def _connect(self) -> sqlite3.Connection:
-        with self._naming_errors():
-            db = sqlite3.connect(
-                self.path, timeout=BUSY, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
-            self._owners = Owners.of(self.path.with_name(f"{self.path.name}.owners"))
-            return db
+    def _find_sealer(self, keys: Sequence[Secret | str] | None) -> Sealer:
+        """Return what opens this journal's secrets, and learn the key of `stand_in` with it.
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        # The version is read before anything is written, so that what is refused stays untouched.
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version > VERSION:
-            raise JournalError(
-                f"{self.path} has schema version {version}, this release knows {VERSION}"
-            ).hint("use the newer release, or another journal")
-        if version == 0 and tables:
-            raise JournalError(f"{self.path} is an SQLite file, but no journal of uploads")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA synchronous = NORMAL")
-        if version < VERSION:
-            self._migrate(db)
-        self._check_environment(db)
-
-    def _migrate(self, db: sqlite3.Connection) -> None:
-        db.execute("BEGIN IMMEDIATE")
+        That key outlives all others: what it stands in for is part of an upload's identity. It is
+        kept in the journal, sealed, and tells by the way whether these are the journal's keys.
+        """
+        kept = self._kept_stand_in()
+        if keys is None:
+            path = self.path.with_name(f"{self.path.name}.key")
+            keys = read_keys(path, make=kept is None)
+        sealer = Sealer(keys)
+        if kept is None:
+            made = Secret(os.urandom(32).hex())
+            with self._base.transaction(durable=True) as db:
+                db.execute(
+                    "INSERT OR IGNORE INTO meta VALUES ('stand_in', ?)",
+                    (sealer.seal({"key": made}).decode(),),
+                )
+            kept = self._kept_stand_in() or b""
         try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            for script in MIGRATIONS[version:]:
-                for statement in script.split(";\n"):
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
+            self._stand_in = sealer.open(kept)["key"]
+        except JournalError as error:
+            raise ConfigurationError(f"{error.message}: {self.path}").hint(error.hints[0]) from None
+        if not sealer.is_current(kept):
+            with self._base.transaction(durable=True) as db:
+                db.execute(
+                    "UPDATE meta SET value = ? WHERE name = 'stand_in'",
+                    (sealer.seal({"key": self._stand_in}).decode(),),
+                )
+        return sealer
 
-    def _check_environment(self, db: sqlite3.Connection) -> None:
-        row = db.execute("SELECT value FROM meta WHERE name = 'environment'").fetchone()
-        if row is None:
-            if self._environment is not None:
-                db.execute("INSERT INTO meta VALUES ('environment', ?)", (self._environment,))
-            return
-        if self._environment is not None and row[0] != self._environment:
-            raise ConfigurationError(
-                f"the journal {self.path} belongs to the environment {row[0]!r},"
-                f" this is {self._environment!r}"
-            ).hint("a copy of production would post again what production has posted")
-
-    @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._naming_errors():
-            db = self._mine()
-            if durable:
-                # In WAL mode NORMAL syncs at checkpoints only, FULL at each commit.
-                db.execute("PRAGMA synchronous = FULL")
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield db
-                    db.execute("COMMIT")
-                except BaseException:
-                    if db.in_transaction:
-                        db.execute("ROLLBACK")
-                    raise
-            finally:
-                if durable:
-                    db.execute("PRAGMA synchronous = NORMAL")
+    def _kept_stand_in(self) -> bytes | None:
+        with self._base.reading() as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'stand_in'").fetchone()
+        return None if row is None else str(row[0]).encode()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._naming_errors():
-            yield self._mine()
-
-    def _mine(self) -> sqlite3.Connection:
-        """Return the connection, a new one in a forked child."""
-        if os.getpid() != self._pid:
-            self._pid = os.getpid()
-            self._db = self._connect()
-        return self._db
-
-    @contextmanager
-    def _naming_errors(self) -> Iterator[None]:
-        try:
-            yield
-            return
-        except sqlite3.Error as error:
-            text = str(error)
-            damaged = "malformed" in text or "not a database" in text
-            failure = JournalError(
-                f"the journal {self.path} {'is damaged' if damaged else 'failed'}: {text}"
-            )
-        if damaged:
-            failure.add_note("it was left as it is: restore it from a backup, or name another one")
-        raise failure
+        with self._base.reading() as db:
+            yield db
 
     def _select(self, db: sqlite3.Connection, where: str, *values: Any) -> list[Entry]:
         cursor = db.execute(
@@ -302,42 +277,64 @@ class SqliteJournal:
         )
         now = self._clock()
         return [
-            replace(entry_of(row[:-3], self._sealer.open), holder=self._holder(*row[-3:], now=now))
-            for row in cursor
+            replace(self._entry(row[:-3]), holder=self._holder(row[-3:], now)) for row in cursor
         ]
 
-    def _holder(
-        self, owner: int | None, holder: str | None, until: float, *, now: float
-    ) -> str | None:
-        if until <= now or (owner is not None and self._owners.is_dead(owner)):
-            return None
-        return holder
+    def _entry(self, row: Sequence[Any]) -> Entry:
+        try:
+            return entry_of(row, lambda sealed: Sealed(sealed, self._sealer))
+        except (ValueError, TypeError):
+            pass
+        raise JournalError(
+            f"the journal {self.path} is damaged: the upload {row[0]} cannot be read"
+        ).hint("it was left as it is: restore the journal from a backup, or forget this upload")
 
-    def _one(self, db: sqlite3.Connection, upload_id: str) -> Entry:
+    def _holder(self, lease: Sequence[Any], now: float) -> str | None:
+        owner, holder, until = lease
+        if until <= now or (owner is not None and self._base.owners.is_dead(owner)):
+            return None
+        return None if holder is None else str(holder)
+
+    def _free(self, db: sqlite3.Connection, upload_id: str) -> Entry:
+        """Return an entry that nobody drives."""
         found = self._select(db, "WHERE upload_id = ?", upload_id)
         if not found:
             raise rules.missing(upload_id)
+        if found[0].holder is not None:
+            raise rules.held(upload_id, found[0].holder)
         return found[0]
 
-    def _by_identity(self, db: sqlite3.Connection, identity: str) -> Entry | None:
-        found = self._select(db, "WHERE identity = ? ORDER BY created DESC LIMIT 1", identity)
+    def _standing(self, db: sqlite3.Connection, identity: str) -> Entry | None:
+        """Return the newest entry of an identity that keeps a new one from starting."""
+        found = self._select(
+            db,
+            "WHERE identity = ? AND state NOT IN (?, ?) ORDER BY rowid DESC LIMIT 1",
+            identity,
+            *map(str, DEAD),
+        )
         return found[0] if found else None
+
+    def _waiting(
+        self, db: sqlite3.Connection, state: State, *, moment: float, clock: float, limit: int
+    ) -> list[tuple[float, str]]:
+        rows = db.execute(
+            "SELECT updated, upload_id, lease_owner, lease_holder, lease_until FROM uploads"
+            " WHERE state = ? AND coalesce(not_before, 0) <= ? ORDER BY updated, rowid",
+            (str(state), moment),
+        )
+        found: list[tuple[float, str]] = []
+        for updated, upload_id, *lease in rows:
+            if len(found) == limit:
+                break
+            if self._holder(lease, clock) is None:
+                found.append((updated, upload_id))
+        return found
 
     def _insert(self, db: sqlite3.Connection, entry: Entry) -> Entry:
         now = self._clock()
-        # Of several entries of one identity the last one made counts: their times must grow.
-        before = db.execute(
-            "SELECT max(created) FROM uploads WHERE identity = ?", (entry.identity,)
-        ).fetchone()[0]
-        created = now if before is None else max(now, before + 1e-5)
-        stored = replace(entry, created=created, updated=now)
+        stored = replace(entry, created=now, updated=now, holder=None)
         columns = row_of(
-            {
-                name: getattr(stored, name)
-                for name in Entry.__dataclass_fields__
-                if name != "holder"
-            },
-            self._sealer.seal,
+            {name: getattr(stored, name) for name in Entry.__dataclass_fields__}, self._sealer.seal
         )
         db.execute(
             f"INSERT INTO uploads ({', '.join(columns)})"  # noqa: S608 - our own columns
@@ -351,12 +348,45 @@ class SqliteJournal:
         db.execute(
             "UPDATE uploads SET fence = fence + 1, lease_owner = ?, lease_holder = ?,"
             " lease_until = ?, runs = runs + 1 WHERE upload_id = ?",
-            (self._owners.number, holder, self._clock() + ttl, upload_id),
+            (self._base.owners.name, holder, self._clock() + ttl, upload_id),
         )
         fence = db.execute("SELECT fence FROM uploads WHERE upload_id = ?", (upload_id,))
         return Lease(upload_id, holder, fence.fetchone()[0], ttl)
 
     @staticmethod
-    def _changed(cursor: sqlite3.Cursor, upload_id: str) -> None:
-        if cursor.rowcount != 1:
-            raise rules.lost(upload_id)
+    def _write(db: sqlite3.Connection, lease: Lease, columns: Mapping[str, Any]) -> None:
+        """Change a leased row. A lease that lapsed is good until another run takes the upload."""
+        names = ", ".join(f"{name} = ?" for name in columns)
+        changed = db.execute(
+            f"UPDATE uploads SET {names}"  # noqa: S608 - the names are our own columns
+            " WHERE upload_id = ? AND fence = ? AND lease_holder IS NOT NULL",
+            (*columns.values(), lease.upload_id, lease.fence),
+        )
+        if changed.rowcount != 1:
+            raise rules.lost(lease.upload_id)
+
+    def _prune_some(self, db: sqlite3.Connection, older_than: float) -> int:
+        """Prune up to BATCH entries. Of what is DONE the row stays: it prevents a second post."""
+        now = self._clock()
+        dead = db.execute(
+            "DELETE FROM uploads WHERE rowid IN (SELECT rowid FROM uploads"
+            " WHERE state IN ('failed', 'cancelled') AND updated < ? AND lease_until <= ? LIMIT ?)",
+            (older_than, now, BATCH),
+        ).rowcount
+        done = [
+            row[0]
+            for row in db.execute(
+                "SELECT upload_id FROM uploads WHERE state = 'done' AND updated < ?"
+                " AND lease_until <= ? AND (session IS NOT NULL OR source IS NOT NULL"
+                " OR destination <> '{}') LIMIT ?",
+                (older_than, now, BATCH - dead),
+            )
+        ]
+        for upload_id in done:
+            db.execute(
+                "UPDATE uploads SET session = NULL, sealed = NULL, session_created = NULL,"
+                " source = NULL, destination = '{}' WHERE upload_id = ?",
+                (upload_id,),
+            )
+            db.execute("DELETE FROM parts WHERE upload_id = ?", (upload_id,))
+        return dead + len(done)

@@ -58,7 +58,7 @@ class BufferedSource:
         filled = 0
         try:
             if self._file is None:
-                self._file = await self._open()
+                await _to_its_end(self._open())
             await _to_its_end(self._file.seek(start))
             while filled < length:
                 count = await _to_its_end(self._file.readinto(window.view[filled:]))
@@ -91,15 +91,15 @@ class BufferedSource:
         os.close(self._fd)
         self._fd = -1
 
-    async def _open(self) -> Any:
+    async def _open(self) -> None:
         """Open the file once more, so that nobody else's reads move our offset."""
         import aiofiles
 
         options: dict[str, Any] = {"buffering": 0, "executor": self._executor}
         try:
-            return await aiofiles.open(f"/dev/fd/{self._fd}", "rb", **options)
+            self._file = await aiofiles.open(f"/dev/fd/{self._fd}", "rb", **options)
         except OSError:
-            return await aiofiles.open(self._fd, "rb", closefd=False, **options)
+            self._file = await aiofiles.open(self._fd, "rb", closefd=False, **options)
 
     def _take(self, length: int) -> bytearray:
         while self._pool:
