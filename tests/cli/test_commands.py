@@ -20,11 +20,11 @@ from uploader import __version__
 
 def test_the_demonstration_proves_what_it_says() -> None:
     """The summary of `make demo`: parts, rate, memory, equal digests, one post, what next."""
-    ended = finish(start("demo", "--size", "130MB", env=environment()))
+    ended = finish(start("demo", "--size", "70000001", env=environment()))
 
     assert (ended.code, ended.err) == (0, "")
     facts = dict(re.findall(r"^  (\S[^\n]*?\S)   +(\S.*?) *$", ended.out, re.MULTILINE))
-    assert facts["parts"] == "3 of 43,333,333 bytes, in order; the last takes the rest, 43,333,334"
+    assert facts["parts"] == "2 of 35,000,000 bytes, in order; the last takes the rest, 35,000,001"
     assert facts["SHA-256 sent"] == facts["SHA-256 received"]
     assert re.fullmatch("[0-9a-f]{64}", facts["SHA-256 sent"])
     assert (facts["retries"], facts["posted"]) == ("0", "once")

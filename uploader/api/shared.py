@@ -90,6 +90,7 @@ class Face:
         self._credentials = credentials
         self._journal = journal
         self._open_journal: Journal | None = None
+        self._closed = False
         self._journal_lock = threading.Lock()
         self._subscribers = tuple(subscribers)
         self._registry = registry
@@ -104,6 +105,9 @@ class Face:
     def journal(self) -> Journal:
         """The journal, opened on first use."""
         with self._journal_lock:
+            if self._closed:
+                # A journal in memory would have forgotten everything by now.
+                raise UploaderError("the uploader is closed")
             if self._open_journal is None:
                 self._open_journal = self._opened()
             return self._open_journal
@@ -124,6 +128,7 @@ class Face:
         """Close a journal that this face opened."""
         with self._journal_lock:
             opened, self._open_journal = self._open_journal, None
+            self._closed = True
         if opened is not None and opened is not self._journal:
             opened.close()
 

@@ -1,7 +1,7 @@
 """One budget of window bytes over all uploads of the process.
 
 Rule: an upload that holds no window always gets one; only spare windows read ahead. So memory is
-bounded by the budget or by one small window for each active upload, whichever is more.
+bounded by the budget, and one small window for each upload that came when it was used up.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ is on its way, the first windows of the next part become ready.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 
 import xxhash
 
-from uploader.errors import SourceError
+from uploader.errors import SourceError, SourceReadError
 from uploader.model import MIB, Part, Plan
 from uploader.pipeline.budget import DEPTH, Allowance
 from uploader.source.contract import Source, Window
@@ -73,11 +72,12 @@ class Reader:
 
     async def stop(self) -> None:
         """End reading ahead and release what is queued."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        self._next = -1
+        if self._task is not None:
+            self._task.cancel()
+            # Not `await task`: its cancellation and our own could not be told apart.
+            await asyncio.wait((self._task,))
+            self._task = None
         self._empty()
 
     def _empty(self) -> None:
@@ -93,6 +93,11 @@ class Reader:
                 position = await self._read_one(position)
         except SourceError as error:
             self._queue.put_nowait(error)
+        except Exception as error:
+            # Whoever waits for the next window must hear of it, or would wait for ever.
+            failure = SourceReadError(f"reading failed with {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._queue.put_nowait(failure)
 
     async def _read_one(self, position: int) -> int:
         length = min(self._allowance.window_size(), self._part_at(position).stop - position)

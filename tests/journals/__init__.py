@@ -1,0 +1,1 @@
+"""Journals: the contract, and what each of them promises besides."""
