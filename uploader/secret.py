@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hmac
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, SupportsIndex, TypeVar
 
 MASK: Final = "********"
 
@@ -85,6 +85,10 @@ class MaskedStr(str):
 
     def __format__(self, spec: str) -> str:
         return format(MASK, spec)
+
+    def __getitem__(self, key: SupportsIndex | slice) -> MaskedStr:
+        # Printers that shorten long strings print a slice.
+        return MaskedStr(super().__getitem__(key))
 
 
 def masks(*names: str) -> Callable[[type[T]], type[T]]:

@@ -1,25 +1,34 @@
 """The engine's own thread and loop.
 
-Rule: starts on first use, ends with `close`, and starts afresh in a forked child, which abandons
-what it inherited: closing it would close the parent's sockets too.
+Rule: starts on first use, ends with `close` (or when nobody holds it any more, or with the
+interpreter), and starts afresh in a forked child, which abandons what it inherited: closing it, or
+letting it be collected, would close the parent's sockets too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
+import contextlib
+import ctypes
 import os
 import sys
 import threading
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from uploader.engine import Engine
 from uploader.errors import ConfigurationError, UploaderError
 
 T = TypeVar("T")
+CLOSED: Final = "the uploader is closed"
+WAS_CLOSED: Final = "the uploader was closed"
 _threads: weakref.WeakSet[EngineThread] = weakref.WeakSet()
+_dropped: deque[threading.Thread] = deque(maxlen=8)
+"""Threads that end by themselves; the interpreter waits for the last of them."""
 
 
 class EngineThread:
@@ -31,12 +40,23 @@ class EngineThread:
         _threads.add(self)
 
     def _abandon(self) -> None:
-        """Forget everything without closing it: at birth, and in a forked child."""
+        """Stand at the beginning: at birth, and in a forked child."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._engine: Engine | None = None
         self._thread: threading.Thread | None = None
+        self._finalizer: weakref.finalize[..., EngineThread] | None = None
+        self._pending: set[concurrent.futures.Future[Any]] = set()
         self._closed = False
+
+    def _inherit(self) -> None:
+        """Start anew in a forked child; what is the parent's is never touched nor collected."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        for thing in (self._loop, self._engine, self._pending):
+            # Not in a list: the interpreter empties modules when it ends.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+        self._abandon()
 
     def start(
         self, work: Callable[[Engine], Awaitable[T]]
@@ -45,13 +65,15 @@ class EngineThread:
         loop, engine = self._running()
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         future.set_running_or_notify_cancel()
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
         box: list[asyncio.Task[None]] = []
 
         async def carry() -> None:
             try:
                 value = await work(engine)
             except asyncio.CancelledError:
-                future.set_exception(UploaderError("the uploader was closed"))
+                future.set_exception(UploaderError(WAS_CLOSED))
             except BaseException as error:
                 future.set_exception(error)
             else:
@@ -62,12 +84,13 @@ class EngineThread:
 
         def cancel() -> None:
             def stop() -> None:
-                if box:
-                    box[0].cancel()
+                # After the task's first step: one that has not begun would end without a word.
+                loop.call_soon(box[0].cancel)
 
             self._tell(loop, stop)
 
-        loop.call_soon_threadsafe(begin)
+        if not self._tell(loop, begin):
+            raise UploaderError(CLOSED)
         return future, cancel
 
     def post(self, callback: Callable[[], None]) -> None:
@@ -91,16 +114,20 @@ class EngineThread:
             loop, engine, thread = self._loop, self._engine, self._thread
             self._loop = self._engine = self._thread = None
             self._closed = True
+            if self._finalizer is not None:
+                self._finalizer.detach()
         if loop is None or engine is None or thread is None:
             return
-        asyncio.run_coroutine_threadsafe(engine.close(grace), loop).result(grace + 5.0)
-        loop.call_soon_threadsafe(loop.stop)
+        _leave(loop, engine, grace)
         thread.join(grace + 5.0)
+        for future in list(self._pending):
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                future.set_exception(UploaderError(WAS_CLOSED))
 
     def _running(self) -> tuple[asyncio.AbstractEventLoop, Engine]:
         with self._lock:
             if self._closed:
-                raise UploaderError("the uploader is closed")
+                raise UploaderError(CLOSED)
             if self._loop is None or self._engine is None:
                 refuse_green_threads()
                 self._loop = new_event_loop()
@@ -110,17 +137,47 @@ class EngineThread:
                 self._thread.start()
                 making = asyncio.run_coroutine_threadsafe(self._build(), self._loop)
                 self._engine = making.result()
+                self._finalizer = weakref.finalize(
+                    self, _drop, self._loop, self._engine, self._thread
+                )
+                self._finalizer.atexit = False  # `_at_exit` waits for the thread too
             return self._loop, self._engine
 
     async def _build(self) -> Engine:
         return self._make()
 
     @staticmethod
-    def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> bool:
+        """Run a callback on the loop; tell whether there still is one."""
         try:
             loop.call_soon_threadsafe(callback)
         except RuntimeError:
-            return  # the loop is closed: nothing runs on it any more
+            return False
+        return True
+
+
+def _leave(loop: asyncio.AbstractEventLoop, engine: Engine, grace: float) -> None:
+    """Close the engine and stop its loop, without waiting for it."""
+
+    async def leave() -> None:
+        # What was started a moment ago must have begun, or it would be cancelled without a word.
+        await asyncio.sleep(0)
+        try:
+            await engine.close(grace)
+        finally:
+            loop.stop()
+
+    leaving = leave()
+    try:
+        asyncio.run_coroutine_threadsafe(leaving, loop)
+    except RuntimeError:  # the loop is closed already
+        leaving.close()
+
+
+def _drop(loop: asyncio.AbstractEventLoop, engine: Engine, thread: threading.Thread) -> None:
+    """Stop an engine that nobody holds any more; whoever collects garbage must not wait."""
+    _leave(loop, engine, 0.0)
+    _dropped.append(thread)
 
 
 def waited(future: concurrent.futures.Future[T], cancel: Callable[[], None]) -> T:
@@ -167,9 +224,18 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _after_fork() -> None:
+    _dropped.clear()
     for thread in list(_threads):
-        thread._abandon()
+        thread._inherit()
 
 
+def _at_exit() -> None:
+    for running in list(_threads):
+        running.close(0.0)
+    for thread in _dropped:
+        thread.join(1.0)
+
+
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

@@ -7,6 +7,7 @@ else a faulty transport raises becomes a `ProtocolError`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from uploader.engine.credentials import Signer
@@ -21,6 +22,7 @@ from uploader.errors import (
 )
 from uploader.http import Request, Response
 from uploader.retry import RetryBudget, RetryPolicy
+from uploader.secret import MASK, Secret
 from uploader.transport import Flow
 from uploader.wire import Wire
 
@@ -104,13 +106,24 @@ class FlowCaller:
         try:
             response = await self._wire.send(signed)
             outcome, self.in_flight = str(response.status), False
-            return response
+            return _without_echo(signed, response)
         except TransportError as error:
             outcome, self.in_flight = error.code, False
             raise
         finally:
             seconds = self._clock.monotonic() - began
             self._listener.request_finished(request.operation, outcome, seconds)
+
+
+def _without_echo(request: Request, response: Response) -> Response:
+    """Mask what a server repeats of our credential: its words become the texts of errors."""
+    content = response.content
+    for value in request.headers.values():
+        if isinstance(value, Secret):
+            content = content.replace(
+                value.reveal().rpartition(" ")[2].encode(errors="replace"), MASK.encode()
+            )
+    return response if content == response.content else replace(response, content=content)
 
 
 async def drive(flow: Flow[T], send: Callable[[Request], Awaitable[Response]]) -> T:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from uploader.errors import AuthenticationError, ConfigurationError, TransportError
 from uploader.http import Request
@@ -17,6 +17,8 @@ from uploader.secret import Secret
 from uploader.transport import Credential, CredentialSource, Destination
 
 UNFIT = "the access token holds a line end, a space or another character that no header takes"
+
+E = TypeVar("E", bound=Exception)
 
 
 class AccessToken:
@@ -65,7 +67,7 @@ class Signer:
                     self._executor, self._obtain, request
                 )
         except (TransportError, ConfigurationError) as error:
-            failure = error
+            failure = _bare(error)
         except Exception as error:
             # Neither the text nor the frames are kept: what a token store says may name the token.
             failure = AuthenticationError(
@@ -80,6 +82,12 @@ class Signer:
         if self._source is None:
             raise ConfigurationError("there is no access token")
         return _credential(self._source(self._transport, self._account)).sign(request)
+
+
+def _bare(error: E) -> E:
+    """Strip frames and causes: those of a token store may hold the token."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _credential(value: Any) -> Credential:

@@ -36,6 +36,7 @@ class Database:
         self._timeout = timeout
         self._lock = threading.RLock()
         self._closed = False
+        self._used = False
         self._connection: sqlite3.Connection | None = None
         self._owners: Owners | None = None
         with self._lock, self._naming_errors():
@@ -129,10 +130,13 @@ class Database:
         self._owners = self._new_owners()
         try:
             if exists:
+                # Asked before the file is looked at: its maker may finish at this moment.
+                self._used = self._owners.marked
                 self._look()
             else:
                 self._owners.mark(used=False)
             self._connect(new=not exists)
+            self._used = True
         except BaseException:
             self._owners.close()
             raise
@@ -164,7 +168,8 @@ class Database:
         """Examine a file without writing to it, not even what its log holds."""
         db = self._open(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            self._examine(db)
+            with _begun(db, "BEGIN"):
+                self._examine(db)
         except sqlite3.Error as error:
             # Who made it was killed before the first commit; SQLite rolls that back when the file
             # is opened for writing, and it is examined again then.
@@ -174,10 +179,13 @@ class Database:
             db.close()
 
     def _examine(self, db: sqlite3.Connection) -> int:
-        """Return the version of the schema, 0 for an empty file; raise for what is not ours."""
+        """Return the version of the schema, 0 for an empty file; raise for what is not ours.
+
+        Within a transaction: another process may be making the journal at this moment.
+        """
         version, application = _number(db, "user_version"), _number(db, "application_id")
         if not version and not application and not db.execute(_TABLES).fetchone()[0]:
-            if self.owners.marked:
+            if self._used:
                 raise JournalError(
                     f"the journal {self.path} is damaged: it is empty, though it was in use"
                 ).hint(_LEFT)
@@ -199,7 +207,9 @@ class Database:
             ).hint("use the newer release, or another journal")
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        if self._examine(db) < VERSION:
+        with _begun(db, "BEGIN"):
+            version = self._examine(db)
+        if version < VERSION:
             self._write_ahead(db)
             with _begun(db):
                 # Another process may have been faster.
@@ -265,9 +275,9 @@ _LEFT: Final = "it was left as it is: restore it from a backup, or name another 
 
 
 @contextmanager
-def _begun(db: sqlite3.Connection) -> Iterator[None]:
-    # IMMEDIATE: a transaction that reads first and writes later could fail in the middle.
-    db.execute("BEGIN IMMEDIATE")
+def _begun(db: sqlite3.Connection, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    # IMMEDIATE unless it only reads: what reads first and writes later could fail in the middle.
+    db.execute(how)
     try:
         yield
         db.execute("COMMIT")

@@ -63,7 +63,7 @@ class JournalFrame:
     def entry(self, **facts: Any) -> Entry:
         """Return an upload that is like no other."""
         number = next(self._numbers)
-        usual = {
+        usual: dict[str, Any] = {
             "upload_id": f"{number:016x}",
             "identity": f"identity {number}",
             "transport": "tiktok",

@@ -1,0 +1,1 @@
+"""What a failing run emits, searched for what it must not."""
