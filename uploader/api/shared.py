@@ -205,9 +205,7 @@ class Face:
             return UploadHandle(claimed.entry.upload_id, live, known, live.stop)
 
         async def work(engine: Engine) -> UploadResult:
-            logbook = Logbook(
-                self.journal, claimed.entry, lease, engine.executor, self._settings.clock
-            )
+            logbook = Logbook(self.journal, claimed.entry, lease, engine.executor)
             run = UploadRun(
                 engine,
                 claimed.prepared,

@@ -74,6 +74,8 @@ class _Try:
     attempt: int = 0
     doubtful: bool = False
     """Whether an attempt so far may have been stored without our knowing."""
+    cleared: bool = False
+    """Whether the server has said since the last attempt that it holds nothing of the part."""
 
 
 class OrderedSender:
@@ -120,7 +122,9 @@ class OrderedSender:
         current, body = self._current, self._body
         if current is None or not current.final:
             return False
-        return current.doubtful or (body is not None and body.complete)
+        if body is not None:
+            return current.doubtful or body.complete
+        return current.doubtful and not current.cleared
 
     async def send_all(self, first: int = 0) -> None:
         """Send every part from number `first` on."""
@@ -144,6 +148,7 @@ class OrderedSender:
                 break
             except TransportError as error:
                 failure = error
+            self._body = None
             self._tally.flush()
             seconds = self._clock.monotonic() - began
             self._listener.part_failed(part, state.attempt, seconds, failure)
@@ -160,6 +165,7 @@ class OrderedSender:
 
     async def _attempt(self, state: _Try) -> Receipt:
         state.attempt += 1
+        state.cleared = False
         part = state.part
         self._check_lifetime()
         self._source.check()
@@ -209,6 +215,7 @@ class OrderedSender:
             if stored is Stored.NOTHING and give_up is not None and _contradicts(state, failure):
                 raise unknown("put", failure)
             if stored is not Stored.UNTOLD:
+                state.cleared = stored is Stored.NOTHING
                 return stored is Stored.WHOLE
             if give_up is not None and not state.final:
                 return False
