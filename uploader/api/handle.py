@@ -11,6 +11,7 @@ from typing import Protocol
 
 from uploader.api.thread import waited
 from uploader.engine.stopping import StopReason
+from uploader.journal import Entry
 from uploader.model import Progress, UploadResult
 
 
@@ -20,7 +21,11 @@ class _HasProgress(Protocol):
 
 
 class UploadHandle:
-    """What `submit` returns."""
+    """What `submit` and `take_up` return.
+
+    `found` is what the journal had of the upload before this run, `None` for a new one. When that
+    had ended already, the result is the recorded one, and nothing is sent.
+    """
 
     def __init__(
         self,
@@ -28,8 +33,11 @@ class UploadHandle:
         tally: _HasProgress,
         future: concurrent.futures.Future[UploadResult],
         stop: Callable[[StopReason], None],
+        *,
+        found: Entry | None = None,
     ) -> None:
         self.upload_id = upload_id
+        self.found = found
         self._tally = tally
         self._future = future
         self._stop = stop

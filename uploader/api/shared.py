@@ -202,7 +202,9 @@ class Face:
         if claimed.recorded is not None or lease is None:
             known: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
             known.set_result(claimed.recorded or recorded(claimed.entry))
-            return UploadHandle(claimed.entry.upload_id, live, known, live.stop)
+            return UploadHandle(
+                claimed.entry.upload_id, live, known, live.stop, found=claimed.entry
+            )
 
         async def work(engine: Engine) -> UploadResult:
             logbook = Logbook(self.journal, claimed.entry, lease, engine.executor)
@@ -228,7 +230,8 @@ class Face:
         except BaseException:
             self.journal.release(lease)
             raise
-        return UploadHandle(upload_id, live, future, live.stop)
+        found = None if claimed.fresh else claimed.entry
+        return UploadHandle(upload_id, live, future, live.stop, found=found)
 
     def _due(self) -> Sequence[str]:
         return self.journal.due(self._settings.clock.time())

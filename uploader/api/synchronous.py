@@ -127,8 +127,23 @@ class Uploader(Face):
         `source` replaces the recorded path; its content must be the same. Credentials come from
         `Uploader(credentials=…)`. One that has ended returns its recorded result.
         """
+        return self.take_up(
+            upload_id, source, wait=wait, poll=poll, time_limit=time_limit
+        ).wait()
+
+    def take_up(
+        self,
+        upload_id: str,
+        source: SourceInput | None = None,
+        *,
+        wait: bool = True,
+        poll: PollPolicy | None = None,
+        time_limit: float | None = None,
+        look_only: bool = False,
+    ) -> UploadHandle:
+        """Start what `resume`, or with `look_only` what `resolve` does; return a handle at once."""
         drive = Drive(wait=wait, poll=poll, time_limit=time_limit)
-        return self._resume(upload_id, source, drive=drive, look_only=False).wait()
+        return self._resume(upload_id, source, drive=drive, look_only=look_only)
 
     def resume_all(self, *, concurrency: int = 8, wait: bool = True) -> list[UploadResult]:
         """Go on with every recorded upload that is due and that nobody drives."""
@@ -138,8 +153,7 @@ class Uploader(Face):
 
     def resolve(self, upload_id: str) -> UploadResult:
         """Ask the destination how a recorded upload stands; no byte of it is sent."""
-        drive = Drive(poll=PollPolicy(attempts=1))
-        return self._resume(upload_id, None, drive=drive, look_only=True).wait()
+        return self.take_up(upload_id, poll=PollPolicy(attempts=1), look_only=True).wait()
 
     def upload_many(
         self, pairs: Iterable[Pair], *, concurrency: int = 8, wait: bool = True
