@@ -46,6 +46,12 @@ class PollPolicy:
     limit: float = 1800.0
     attempts: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.first < 0 or self.slowest < 0:
+            raise ValueError(f"waits of {self.first} to {self.slowest} seconds cannot be")
+        if self.attempts is None and min(self.first, self.slowest) * self.factor == 0:
+            raise ValueError("without a wait or a number of attempts nobody would stop asking")
+
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait after each question that had no final answer."""
         wait, total, asked = self.first, 0.0, 1

@@ -17,7 +17,7 @@ from tests.engine.files import make_clip
 from uploader.errors import SourceChangedError, SourceReadError
 from uploader.source import Source, SourceMode, Window, describe, open_source
 
-STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=25)
+STEADY = settings(deadline=None, derandomize=True, database=None, max_examples=15)
 KINDS = ["mmap", "aiofiles", "bytes"]
 
 

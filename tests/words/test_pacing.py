@@ -1,5 +1,7 @@
 """How fast bytes go out and how often a server is asked."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,3 +87,18 @@ def test_polls_are_counted(attempts: int, expected: int) -> None:
     """There is one wait less than there are questions."""
     policy = PollPolicy(first=5, factor=1, slowest=5, limit=float("inf"), attempts=attempts)
     assert len(list(policy.waits())) == expected
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [{"first": 0}, {"slowest": 0}, {"factor": 0}, {"first": -1}, {"first": -1, "attempts": 3}],
+)
+def test_a_policy_that_would_ask_without_a_pause_for_ever_is_refused(waits: dict[str, Any]) -> None:
+    """No wait needs a number of attempts, and no wait is below nothing."""
+    with pytest.raises(ValueError, match="wait"):
+        PollPolicy(**waits)
+
+
+def test_no_wait_with_a_number_of_attempts_is_fine() -> None:
+    """Who counts the questions may ask them at once."""
+    assert list(PollPolicy(first=0, attempts=3).waits()) == [0, 0]

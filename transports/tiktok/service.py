@@ -199,10 +199,11 @@ class TikTokPublishService:
         post = self._destination(
             caption, privacy_level, disable_comment, disable_duet, disable_stitch
         )
+        interval = max(0.0, poll_interval)
         poll = PollPolicy(
-            first=poll_interval,
+            first=interval,
             factor=1.0,
-            slowest=poll_interval,
+            slowest=interval,
             limit=float("inf"),
             attempts=max_poll_attempts,
         )

@@ -6,6 +6,7 @@ Rule: the caller's loop only waits; the engine runs on a thread and a loop of it
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import TracebackType
@@ -71,14 +72,15 @@ class AsyncUploader(Face):
     ) -> UploadHandle:
         """Start an upload and return a handle; bad input is raised here."""
         # It blocks: it opens the file, spools what has no descriptor, and writes the journal.
-        return await asyncio.to_thread(
-            self._submit,
-            source,
-            destination,
-            wish=Wish(key=key, again=again),
-            drive=Drive(wait=wait, poll=poll, time_limit=time_limit),
-            session=session,
-            part_size=part_size,
+        return await _started(
+            lambda: self._submit(
+                source,
+                destination,
+                wish=Wish(key=key, again=again),
+                drive=Drive(wait=wait, poll=poll, time_limit=time_limit),
+                session=session,
+                part_size=part_size,
+            )
         )
 
     async def enqueue(
@@ -106,7 +108,7 @@ class AsyncUploader(Face):
         """Go on with a recorded upload, as `Uploader.resume`."""
         drive = Drive(wait=wait, poll=poll, time_limit=time_limit)
         return await _awaited(
-            await asyncio.to_thread(self._resume, upload_id, source, drive=drive, look_only=False)
+            await _started(lambda: self._resume(upload_id, source, drive=drive, look_only=False))
         )
 
     async def resume_all(self, *, concurrency: int = 8, wait: bool = True) -> list[UploadResult]:
@@ -131,7 +133,7 @@ class AsyncUploader(Face):
         """Ask the destination how a recorded upload stands; no byte of it is sent."""
         drive = Drive(poll=PollPolicy(attempts=1))
         return await _awaited(
-            await asyncio.to_thread(self._resume, upload_id, None, drive=drive, look_only=True)
+            await _started(lambda: self._resume(upload_id, None, drive=drive, look_only=True))
         )
 
     async def upload_many(
@@ -179,6 +181,26 @@ class AsyncUploader(Face):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+async def _started(start: Callable[[], UploadHandle]) -> UploadHandle:
+    """Start an upload on a thread; who is cancelled meanwhile leaves none behind."""
+    given_up, handles = threading.Event(), list[UploadHandle]()
+
+    def carry() -> UploadHandle:
+        handles.append(start())
+        if given_up.is_set():
+            handles[0].suspend()
+        return handles[0]
+
+    try:
+        return await asyncio.to_thread(carry)
+    except asyncio.CancelledError:
+        # The thread goes on: whichever of the two comes last suspends what nobody holds.
+        given_up.set()
+        for handle in handles:
+            handle.suspend()
+        raise
 
 
 async def _awaited(handle: UploadHandle) -> UploadResult:

@@ -223,6 +223,7 @@ class Face:
                 with engine.braked(run.stop):
                     return await run.run()
             finally:
+                live.detach()
                 await engine.hub.flush()
 
         try:
@@ -263,13 +264,14 @@ class _Live:
 
     def __init__(self, total: int, thread: EngineThread) -> None:
         self._thread = thread
-        self._total = total
+        self._last = Progress(total)
         self._run: UploadRun | None = None
         self._reason: StopReason | None = None
 
     @property
     def progress(self) -> Progress:
-        return self._run.tally.progress if self._run is not None else Progress(self._total)
+        run = self._run
+        return run.tally.progress if run is not None else self._last
 
     def attach(self, run: UploadRun) -> None:
         self._run = run
@@ -279,6 +281,11 @@ class _Live:
             task = asyncio.current_task()
             if task is not None:
                 task.cancel()
+
+    def detach(self) -> None:
+        """Keep the numbers and let the run go: a handle must not keep its source."""
+        if self._run is not None:
+            self._last, self._run = self._run.tally.progress, None
 
     def stop(self, reason: StopReason) -> None:
         self._thread.post(lambda: self._stop(reason))

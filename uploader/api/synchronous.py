@@ -127,9 +127,7 @@ class Uploader(Face):
         `source` replaces the recorded path; its content must be the same. Credentials come from
         `Uploader(credentials=…)`. One that has ended returns its recorded result.
         """
-        return self.take_up(
-            upload_id, source, wait=wait, poll=poll, time_limit=time_limit
-        ).wait()
+        return self.take_up(upload_id, source, wait=wait, poll=poll, time_limit=time_limit).wait()
 
     def take_up(
         self,

@@ -95,6 +95,10 @@ def _credential(value: Any) -> Credential:
         value = Secret(value)
         if not value:
             raise ConfigurationError("the access token is empty")
+        if not (value.reveal().isascii() and value.reveal().isprintable()):
+            raise ConfigurationError(
+                "the access token holds characters that no header can carry"
+            ).hint("a token that is read from a file may end in a line break: strip it")
         if not value.fits_a_header():
             raise ConfigurationError(UNFIT).hint("look for a line end or a space around it")
         return AccessToken(value)

@@ -163,7 +163,8 @@ class UploadRun:
 
     def _open(self) -> Source:
         prepared = self.prepared
-        source = self._engine.open_source(prepared, self.teller.fell_back)
+        reasons: list[str] = []
+        source = self._engine.open_source(prepared, reasons.append)
         self.teller.tell(
             events.UploadStarted,
             account=prepared.destination.account,
@@ -173,6 +174,8 @@ class UploadRun:
             part_size=prepared.plan.part_size,
             resumed_from=None if self._session is None else self._log.entry.confirmed,
         )
+        for reason in reasons:
+            self.teller.fell_back(reason)
         return source
 
     async def _transfer(self, source: Source) -> Processing | None:

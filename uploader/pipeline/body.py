@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from uploader.errors import UploaderError
+from uploader.errors import SourceError, UploaderError
 from uploader.model import Part
 from uploader.pipeline.reader import Queued, Reader
 from uploader.wire import Sink
@@ -67,8 +67,7 @@ class PartBody:
                 self._settle(sink)
             self._settle(sink)
         except BaseException as error:
-            if isinstance(error, UploaderError):
-                self.error = error
+            self.error = error if isinstance(error, UploaderError) else self._lost()
             sink.abort()
             raise
         finally:
@@ -89,9 +88,19 @@ class PartBody:
         view = item.window.view
         for begin in range(0, item.length, sink.slice_size):
             piece = view[begin : begin + sink.slice_size]
+            item.window.verify()
             await sink.write(piece)
             self.written += len(piece)
             self._settle(sink)
+
+    def _lost(self) -> SourceError | None:
+        """Say whether a connection broke because pages of the file went while they were sent."""
+        try:
+            for item in self._held:
+                item.window.verify()
+        except SourceError as error:
+            return error
+        return None
 
     def _settle(self, sink: Sink) -> None:
         """Count what the kernel took, and release the windows that it took whole."""

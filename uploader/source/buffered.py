@@ -30,6 +30,9 @@ class BufferedWindow:
         self._pool = pool
         self.view = memoryview(buffer)[:length]
 
+    def verify(self) -> None:
+        """These bytes are ours."""
+
     def release(self) -> None:
         self.view.release()
         self._pool.append(self._buffer)
@@ -132,6 +135,9 @@ class BytesWindow:
 
     def __init__(self, view: memoryview) -> None:
         self.view = view
+
+    def verify(self) -> None:
+        """These bytes are ours."""
 
     def release(self) -> None:
         self.view.release()

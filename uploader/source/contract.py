@@ -14,6 +14,10 @@ class Window(Protocol):
     @property
     def view(self) -> memoryview: ...
 
+    def verify(self) -> None:
+        """Raise `SourceChangedError` when touching the bytes could crash the process by now."""
+        ...
+
     def release(self) -> None:
         """Give the memory back. The kernel, or whoever was sent the bytes, must have them."""
         ...

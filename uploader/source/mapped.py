@@ -30,6 +30,9 @@ class MappedWindow:
         self._stop = stop
         self.view = view
 
+    def verify(self) -> None:
+        self._source.verify()
+
     def release(self) -> None:
         self.view.release()
         self._source.drop(self._start, self._stop)
@@ -81,6 +84,13 @@ class MappedSource:
     def check(self) -> None:
         self._check_lease()
         check_unchanged(self.name, self._fd, self._path, self._identity)
+
+    def verify(self) -> None:
+        """Look again whether the file has its pages: without a lease they may go at any time."""
+        if self._closed or self._lease is not None:
+            return
+        if os.fstat(self._fd).st_size < self.size:
+            raise self._truncated()
 
     def drop(self, start: int, stop: int) -> None:
         """Take the pages out of this process; the page cache keeps them.
@@ -136,10 +146,13 @@ class MappedSource:
 
     def _failure(self, error: OSError, start: int, stop: int) -> Exception:
         if error.errno == errno.EFAULT:
-            size = os.fstat(self._fd).st_size
-            return SourceChangedError(
-                f"{self.name} was truncated from {self.size:,} to {size:,} bytes while it was sent"
-            )
+            return self._truncated()
         return SourceReadError(
             f"{self.name}: reading bytes {start:,} to {stop:,} failed: {error.strerror}"
+        )
+
+    def _truncated(self) -> SourceChangedError:
+        size = os.fstat(self._fd).st_size
+        return SourceChangedError(
+            f"{self.name} was truncated from {self.size:,} to {size:,} bytes while it was sent"
         )

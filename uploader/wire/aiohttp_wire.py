@@ -28,6 +28,8 @@ from uploader.wire.watchdog import Reached, Watchdog, unacknowledged
 MAX_ANSWER = 1024 * 1024
 """An answer longer than this is not one of ours."""
 KEEPALIVE = 30.0
+ASIDE = 4096
+"""Bytes that TLS may have sent of its own accord since the body, such as a farewell."""
 
 
 class AiohttpWire:
@@ -162,7 +164,7 @@ class AiohttpWire:
         proxy = self._proxies.get(scheme)
         if proxy is None or proxy_bypass(host):
             return None
-        return proxy
+        return proxy if "://" in proxy else f"http://{proxy}"
 
     def _timed_out(self, request: Request, phase: str, progress: _Exchange) -> NetworkError:
         where = origin(request.url)
@@ -203,7 +205,7 @@ class _Exchange:
         if self.body is None:
             return
         pending = unacknowledged(self._transport)
-        if pending or not self.body.complete:
+        if pending > ASIDE or not self.body.complete:
             self.early = max(0, self.body.accepted - pending)
 
     def abandon(self) -> None:

@@ -1,0 +1,1 @@
+"""The wire alone, against peers that do exactly what a test says."""
