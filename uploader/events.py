@@ -53,6 +53,13 @@ class SessionCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRestarted(Event):
+    """What an earlier run had opened is dead; the upload starts anew."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartStarted(Event):
     part: int
     start: int

@@ -156,8 +156,27 @@ class Destination(Protocol):
     @property
     def credentials(self) -> CredentialSource | None: ...
 
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the service; two of them are two places, whatever the fields say."""
+        ...
+
     def transport(self) -> Transport:
         """Return the protocol object for one upload to this destination."""
+        ...
+
+    def fields(self) -> Mapping[str, Any]:
+        """Return the JSON-able public fields that the factory can build it from again.
+
+        No credential is among them.
+        """
+        ...
+
+    def identity_fields(self) -> Mapping[str, Any]:
+        """Return the JSON-able fields that make it another upload when they differ.
+
+        A title does, a part size does not.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ Rule: wrong fields are refused when the object is made, before anything is sent.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -73,6 +74,25 @@ class DirectPost:
             ).hint("look for a line end or a space around it")
         object.__setattr__(self, "base_url", check_base_url(self.base_url))
         self.limits.capabilities(self.chunk_size)
+
+    @property
+    def origin(self) -> str:
+        return self.base_url
+
+    def fields(self) -> dict[str, Any]:
+        """Return what `DirectPost(**fields)` makes this post of again, the credential aside."""
+        plain = {
+            each.name: getattr(self, each.name)
+            for each in dataclasses.fields(self)
+            if each.name not in ("access_token", "credentials", "limits")
+        }
+        plain["privacy_level"] = str(self.privacy_level)
+        if self.limits != TikTokLimits():
+            plain["limits"] = dataclasses.asdict(self.limits)
+        return {name: value for name, value in plain.items() if value is not None}
+
+    def identity_fields(self) -> dict[str, Any]:
+        return {"post": "direct", **self.post_info()}
 
     def post_info(self) -> dict[str, Any]:
         """Return the fields of the post as TikTok wants them."""

@@ -42,6 +42,8 @@ class TikTokFactory:
             raise ConfigurationError("no privacy level is given").hint(
                 f"TikTok wants it to be chosen: one of {', '.join(PrivacyLevel)}"
             )
+        if isinstance(given.get("limits"), Mapping):
+            given["limits"] = TikTokLimits(**given["limits"])
         try:
             return DirectPost(access_token=access_token, **given)
         except TypeError:

@@ -18,6 +18,8 @@ from transports.tiktok.limits import TikTokLimits
 from uploader import planner
 from uploader.api import Uploader
 from uploader.errors import PlanError, UploaderError
+from uploader.journal import Journal
+from uploader.journals import default_path
 from uploader.model import Outcome, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.secret import MaskedStr, Secret
@@ -55,6 +57,11 @@ class TikTokPublishService:
     Use it as a context manager. Every exception that it raises is a `TikTokPublishError`; bad input
     is refused before anything is sent. It may be used from any thread, in a Django view, a Celery
     task or a thread of an ASGI application.
+
+    `journal` remembers every post: a file in the user's state directory by default. So a repeated
+    `publish_video` of the same video with the same fields goes on with the same post, after a crash
+    or a processing timeout too, and one that was published is not published again. An `uploader`
+    that is given brings its own journal, and stays open.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class TikTokPublishService:
         limits: TikTokLimits | None = None,
         credentials: CredentialSource | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        journal: str | Path | Journal | None = None,
         uploader: Uploader | None = None,
     ) -> None:
         # Masked before anything can fail: this frame may be printed with its locals.
@@ -76,7 +84,9 @@ class TikTokPublishService:
         self._limits = limits or TikTokLimits()
         self._credentials = credentials
         self._own = uploader is None
-        self._uploader = uploader or Uploader(ssl_context=ssl_context)
+        if uploader is None:
+            uploader = Uploader(ssl_context=ssl_context, journal=journal or default_path())
+        self._uploader = uploader
         self._sessions: dict[Secret, Session] = {}
         self._destination()
 
@@ -182,8 +192,8 @@ class TikTokPublishService:
         """Publish a video and return `success`, `video_id`, `publish_id` and `error`.
 
         It asks every `poll_interval` seconds, `max_poll_attempts` times. When TikTok is still at
-        work then, `error` is "Processing timeout": the post has not failed, and must not be
-        published again; ask `check_publish_status` with the `publish_id`. What TikTok refuses is in
+        work then, `error` is "Processing timeout": the post has not failed. Calling again goes on
+        watching it, as does `check_publish_status` with the `publish_id`. What TikTok refuses is in
         `error`; bad input raises.
         """
         post = self._destination(

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
-from uploader.api.shared import Face, Pair, refused
-from uploader.errors import ConfigurationError, UploaderError
+from uploader.api.shared import Drive, Face, Pair, refused
+from uploader.engine.claiming import Wish, recorded
+from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
 from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
@@ -39,9 +41,20 @@ class AsyncUploader(Face):
         *,
         wait: bool = True,
         poll: PollPolicy | None = None,
+        key: str | None = None,
+        again: bool = False,
+        time_limit: float | None = None,
     ) -> UploadResult:
-        """Upload one file and return how it ended. Cancelling the awaiting task stops it."""
-        handle = await self.submit(source, destination, wait=wait, poll=poll)
+        """Upload one file, as `Uploader.upload`. Cancelling the awaiting task suspends it."""
+        handle = await self.submit(
+            source,
+            destination,
+            wait=wait,
+            poll=poll,
+            key=key,
+            again=again,
+            time_limit=time_limit,
+        )
         return await _awaited(handle)
 
     async def submit(
@@ -51,28 +64,77 @@ class AsyncUploader(Face):
         *,
         wait: bool = True,
         poll: PollPolicy | None = None,
+        key: str | None = None,
+        again: bool = False,
+        time_limit: float | None = None,
         session: Session | None = None,
         part_size: int | None = None,
     ) -> UploadHandle:
         """Start an upload and return a handle; bad input is raised here."""
-        # Preparing may block: it opens the file, and spools what has no descriptor.
-        prepared = await asyncio.to_thread(self._prepare, source, destination, session, part_size)
-        given_up, started = threading.Event(), list[UploadHandle]()
+        # It blocks: it opens the file, spools what has no descriptor, and writes the journal.
+        return await _started(
+            lambda: self._submit(
+                source,
+                destination,
+                wish=Wish(key=key, again=again),
+                drive=Drive(wait=wait, poll=poll, time_limit=time_limit),
+                session=session,
+                part_size=part_size,
+            )
+        )
 
-        def start() -> UploadHandle:
-            started.append(self._start(prepared, wait=wait, poll=poll))
-            if given_up.is_set():
-                started[0].cancel()
-            return started[0]
+    async def enqueue(
+        self,
+        source: SourceInput,
+        destination: Destination,
+        *,
+        key: str | None = None,
+        not_before: float | None = None,
+        not_after: float | None = None,
+    ) -> str:
+        """Record an upload to be sent later and return its id, as `Uploader.enqueue`."""
+        wish = Wish(key=key, not_before=not_before, not_after=not_after)
+        return await asyncio.to_thread(self._enqueue, source, destination, wish)
 
-        try:
-            return await asyncio.to_thread(start)
-        except asyncio.CancelledError:
-            # The thread goes on: whichever of the two comes last cancels what nobody holds.
-            given_up.set()
-            for handle in started:
-                handle.cancel()
-            raise
+    async def resume(
+        self,
+        upload_id: str,
+        source: SourceInput | None = None,
+        *,
+        wait: bool = True,
+        poll: PollPolicy | None = None,
+        time_limit: float | None = None,
+    ) -> UploadResult:
+        """Go on with a recorded upload, as `Uploader.resume`."""
+        drive = Drive(wait=wait, poll=poll, time_limit=time_limit)
+        return await _awaited(
+            await _started(lambda: self._resume(upload_id, source, drive=drive, look_only=False))
+        )
+
+    async def resume_all(self, *, concurrency: int = 8, wait: bool = True) -> list[UploadResult]:
+        """Go on with every recorded upload that is due and that nobody drives."""
+        room = asyncio.Semaphore(concurrency)
+
+        async def one(upload_id: str) -> UploadResult | None:
+            async with room:
+                try:
+                    return await self.resume(upload_id, wait=wait)
+                except LeaseHeldError:
+                    return None
+                except UploaderError as error:
+                    entry = await asyncio.to_thread(self.journal.get, upload_id)
+                    return replace(recorded(entry), error=error) if entry is not None else None
+
+        due = await asyncio.to_thread(self._due)
+        found = await asyncio.gather(*(one(upload_id) for upload_id in due))
+        return [result for result in found if result is not None]
+
+    async def resolve(self, upload_id: str) -> UploadResult:
+        """Ask the destination how a recorded upload stands; no byte of it is sent."""
+        drive = Drive(poll=PollPolicy(attempts=1))
+        return await _awaited(
+            await _started(lambda: self._resume(upload_id, None, drive=drive, look_only=True))
+        )
 
     async def upload_many(
         self, pairs: Iterable[Pair], *, concurrency: int = 8, wait: bool = True
@@ -105,8 +167,9 @@ class AsyncUploader(Face):
         )
 
     async def close(self, grace: float = 2.0) -> None:
-        """Stop what runs within `grace` seconds and give everything back."""
+        """Suspend what runs within `grace` seconds and give everything back."""
         await asyncio.to_thread(self._thread.close, grace)
+        await asyncio.to_thread(self._close_journal)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,9 +183,29 @@ class AsyncUploader(Face):
         await self.close()
 
 
+async def _started(start: Callable[[], UploadHandle]) -> UploadHandle:
+    """Start an upload on a thread; who is cancelled meanwhile leaves none behind."""
+    given_up, handles = threading.Event(), list[UploadHandle]()
+
+    def carry() -> UploadHandle:
+        handles.append(start())
+        if given_up.is_set():
+            handles[0].suspend()
+        return handles[0]
+
+    try:
+        return await asyncio.to_thread(carry)
+    except asyncio.CancelledError:
+        # The thread goes on: whichever of the two comes last suspends what nobody holds.
+        given_up.set()
+        for handle in handles:
+            handle.suspend()
+        raise
+
+
 async def _awaited(handle: UploadHandle) -> UploadResult:
     try:
         return await asyncio.wrap_future(handle.future)
     except asyncio.CancelledError:
-        handle.cancel()
+        handle.suspend()
         raise

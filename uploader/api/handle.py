@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from uploader.api.thread import waited
+from uploader.engine.stopping import StopReason
+from uploader.journal import Entry
 from uploader.model import Progress, UploadResult
 
 
@@ -19,19 +21,26 @@ class _HasProgress(Protocol):
 
 
 class UploadHandle:
-    """What `submit` returns."""
+    """What `submit` and `take_up` return.
+
+    `found` is what the journal had of the upload before this run, `None` for a new one. When that
+    had ended already, the result is the recorded one, and nothing is sent.
+    """
 
     def __init__(
         self,
         upload_id: str,
         tally: _HasProgress,
         future: concurrent.futures.Future[UploadResult],
-        cancel: Callable[[], None],
+        stop: Callable[[StopReason], None],
+        *,
+        found: Entry | None = None,
     ) -> None:
         self.upload_id = upload_id
+        self.found = found
         self._tally = tally
         self._future = future
-        self._cancel = cancel
+        self._stop = stop
 
     @property
     def progress(self) -> Progress:
@@ -43,8 +52,12 @@ class UploadHandle:
         return self._future.done()
 
     def cancel(self) -> None:
-        """Stop the upload; `result` then tells how it stands. Returns at once."""
-        self._cancel()
+        """Stop the upload for good; `result` then tells how it stands. Returns at once."""
+        self._stop(StopReason.CANCELLED)
+
+    def suspend(self) -> None:
+        """Stop the upload so that it can be resumed. Returns at once."""
+        self._stop(StopReason.SUSPENDED)
 
     def result(self, timeout: float | None = None) -> UploadResult:
         """Wait for the result, at most `timeout` seconds.
@@ -55,8 +68,8 @@ class UploadHandle:
         return self._future.result(timeout)
 
     def wait(self) -> UploadResult:
-        """Wait for the result; an exception thrown into the waiting thread stops the upload."""
-        return waited(self._future, self._cancel)
+        """Wait for the result; an exception thrown into the waiting thread suspends the upload."""
+        return waited(self._future, self.suspend)
 
     @property
     def future(self) -> concurrent.futures.Future[UploadResult]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import os
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from uploader import registry
 from uploader.api.handle import UploadHandle
 from uploader.api.thread import EngineThread
 from uploader.engine import Clock, Engine, Prepared, Settings, prepare
+from uploader.engine.claiming import Claimed, Wish, claim, draft, recorded, take
+from uploader.engine.logbook import Logbook
 from uploader.engine.run import UploadRun
+from uploader.engine.stopping import StopReason
 from uploader.errors import ConfigurationError, UploaderError
 from uploader.events import Subscriber
 from uploader.http import Timeouts
-from uploader.model import Outcome, Session, UploadResult
+from uploader.journal import Journal
+from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
 from uploader.source import SourceInput, SourceMode
@@ -30,8 +40,10 @@ class Face:
     """The engine's thread and what it is set to.
 
     `credentials(transport, account)` returns the token of an account, for destinations that bring
-    none. `subscribers` are called with every event, on a thread of their own. `registry` takes the
-    Prometheus metrics, by default the process's own; `metrics=False` leaves them out.
+    none. `journal` is a path (an SQLite file), a `Journal`, or `None` for one in memory, which ends
+    with the process. `subscribers` are called with every event, on a thread of their own.
+    `registry` takes the Prometheus metrics, by default the process's own; `metrics=False` leaves
+    them out.
     `max_uploads` are driven at once, `window_bytes` of file content are in memory at once, and
     `bandwidth` bytes a second go out, over all uploads together.
     """
@@ -52,6 +64,7 @@ class Face:
         source_mode: SourceMode | str = SourceMode.AUTO,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
+        journal: str | os.PathLike[str] | Journal | None = None,
     ) -> None:
         given = {
             "timeouts": timeouts,
@@ -75,6 +88,10 @@ class Face:
                 raise ConfigurationError(f"{name} is {chosen[name]}, it must be above 0")
         self._settings = Settings(**chosen)
         self._credentials = credentials
+        self._journal = journal
+        self._open_journal: Journal | None = None
+        self._closed = False
+        self._journal_lock = threading.Lock()
         self._subscribers = tuple(subscribers)
         self._registry = registry
         self._metrics = metrics
@@ -83,6 +100,37 @@ class Face:
     def start(self) -> None:
         """Start the engine's thread now; otherwise the first upload does."""
         self._thread.start_now()
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened on first use."""
+        with self._journal_lock:
+            if self._closed:
+                # A journal in memory would have forgotten everything by now.
+                raise UploaderError("the uploader is closed")
+            if self._open_journal is None:
+                self._open_journal = self._opened()
+            return self._open_journal
+
+    def _opened(self) -> Journal:
+        match self._journal:
+            case None:
+                from uploader.journals.memory import MemoryJournal
+
+                return MemoryJournal(clock=self._settings.clock.time)
+            case str() | os.PathLike():
+                from uploader.journals.sqlite import SqliteJournal
+
+                return SqliteJournal(self._journal, clock=self._settings.clock.time)
+        return self._journal
+
+    def _close_journal(self) -> None:
+        """Close a journal that this face opened."""
+        with self._journal_lock:
+            opened, self._open_journal = self._open_journal, None
+            self._closed = True
+        if opened is not None and opened is not self._journal:
+            opened.close()
 
     def now(self) -> float:
         """Return the wall clock's seconds, by which sessions are dated and deadlines counted."""
@@ -113,23 +161,81 @@ class Face:
             part_size=part_size,
         )
 
-    def _start(
-        self, prepared: Prepared, *, wait: bool = True, poll: PollPolicy | None = None
+    def _submit(
+        self,
+        source: SourceInput,
+        destination: Destination,
+        *,
+        wish: Wish,
+        drive: Drive,
+        session: Session | None = None,
+        part_size: int | None = None,
     ) -> UploadHandle:
-        shown = _Shown(prepared.facts.size)
+        prepared = self._prepare(source, destination, session, part_size)
+        return self._start(claim(prepared, self.journal, wish), drive)
+
+    def _resume(
+        self, upload_id: str, source: SourceInput | None, *, drive: Drive, look_only: bool
+    ) -> UploadHandle:
+        claimed = take(
+            upload_id,
+            self.journal,
+            _rebuild,
+            source=source,
+            credentials=self._credentials,
+            look_only=look_only,
+        )
+        return self._start(claimed, drive, look_only=look_only)
+
+    def _enqueue(self, source: SourceInput, destination: Destination, wish: Wish) -> str:
+        prepared = self._prepare(source, destination)
+        entry = draft(prepared, self.journal, wish)
+        if entry.source is None:
+            raise ConfigurationError("only a file with a path can wait in the journal").hint(
+                "write the content to a file first"
+            )
+        return self.journal.add(entry).upload_id
+
+    def _start(self, claimed: Claimed, drive: Drive, *, look_only: bool = False) -> UploadHandle:
+        live = _Live(claimed.entry.plan.size, self._thread)
+        lease, upload_id = claimed.lease, claimed.prepared.upload_id
+        if claimed.recorded is not None or lease is None:
+            known: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
+            known.set_result(claimed.recorded or recorded(claimed.entry))
+            return UploadHandle(
+                claimed.entry.upload_id, live, known, live.stop, found=claimed.entry
+            )
 
         async def work(engine: Engine) -> UploadResult:
-            run = UploadRun(engine, prepared, wait=wait, poll=poll)
-            shown.tally = run.tally
+            logbook = Logbook(self.journal, claimed.entry, lease, engine.executor)
+            run = UploadRun(
+                engine,
+                claimed.prepared,
+                logbook,
+                wait=drive.wait,
+                poll=drive.poll,
+                time_limit=drive.time_limit,
+                look_only=look_only,
+                fresh=claimed.fresh,
+            )
+            live.attach(run)
             try:
-                return await run.run()
+                with engine.braked(run.stop):
+                    return await run.run()
             finally:
-                # A handle is kept for its result; it must not keep the run and its source.
-                shown.tally.tell = _untold
+                live.detach()
                 await engine.hub.flush()
 
-        future, cancel = self._thread.start(work)
-        return UploadHandle(prepared.upload_id, shown, future, cancel)
+        try:
+            future, _ = self._thread.start(work)
+        except BaseException:
+            self.journal.release(lease)
+            raise
+        found = None if claimed.fresh else claimed.entry
+        return UploadHandle(upload_id, live, future, live.stop, found=found)
+
+    def _due(self) -> Sequence[str]:
+        return self.journal.due(self._settings.clock.time())
 
     def _call(
         self,
@@ -144,21 +250,55 @@ class Face:
         )
 
 
-class _Shown:
-    """The progress of an upload, also before its run exists."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """How one run is driven."""
 
-    def __init__(self, total: int) -> None:
-        from uploader.engine.progress import Tally
+    wait: bool = True
+    poll: PollPolicy | None = None
+    time_limit: float | None = None
 
-        self.tally = Tally(total, lambda: 0.0)
+
+class _Live:
+    """An upload's progress and brake, also before its run exists on the engine's loop."""
+
+    def __init__(self, total: int, thread: EngineThread) -> None:
+        self._thread = thread
+        self._last = Progress(total)
+        self._run: UploadRun | None = None
+        self._reason: StopReason | None = None
 
     @property
-    def progress(self) -> Any:
-        return self.tally.progress
+    def progress(self) -> Progress:
+        run = self._run
+        return run.tally.progress if run is not None else self._last
+
+    def attach(self, run: UploadRun) -> None:
+        self._run = run
+        if self._reason is not None:
+            run.stop.reason = self._reason
+            # The run's task is the current one: it is stopped at its first wait.
+            task = asyncio.current_task()
+            if task is not None:
+                task.cancel()
+
+    def detach(self) -> None:
+        """Keep the numbers and let the run go: a handle must not keep its source."""
+        if self._run is not None:
+            self._last, self._run = self._run.tally.progress, None
+
+    def stop(self, reason: StopReason) -> None:
+        self._thread.post(lambda: self._stop(reason))
+
+    def _stop(self, reason: StopReason) -> None:
+        if self._run is not None:
+            self._run.stop.now(reason)
+        elif self._reason is None:
+            self._reason = reason
 
 
-def _untold(count: int) -> None:
-    """Tell nobody: the run is over."""
+def _rebuild(transport: str, fields: Mapping[str, Any]) -> Destination:
+    return registry.load(transport).destination(None, fields)
 
 
 def refused(error: UploaderError, destination: Destination) -> UploadResult:

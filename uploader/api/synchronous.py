@@ -5,14 +5,17 @@ Rule: thread-safe, installs no signal handlers, never needs the caller to have a
 
 from __future__ import annotations
 
+import concurrent.futures
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
-from uploader.api.shared import Face, Pair, refused
-from uploader.errors import ConfigurationError, UploaderError
+from uploader.api.shared import Drive, Face, Pair, refused
+from uploader.engine.claiming import Wish, recorded
+from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
 from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
@@ -43,13 +46,28 @@ class Uploader(Face):
         *,
         wait: bool = True,
         poll: PollPolicy | None = None,
+        key: str | None = None,
+        again: bool = False,
+        time_limit: float | None = None,
     ) -> UploadResult:
-        """Upload one file and return how it ended.
+        """Upload one file and return how it ended, or stands.
 
-        With `wait=False` it returns PROCESSING once every byte is confirmed. An exception thrown
-        into the waiting thread stops the upload and is passed on.
+        What the journal has as done is answered from it, what was interrupted goes on, and what
+        another run drives raises `LeaseHeldError`. `key` names the upload; without one its account,
+        public fields and content do. `again=True` posts anew on purpose. With `wait=False` it
+        returns PROCESSING once every byte is confirmed. After `time_limit` seconds it ends at the
+        next part boundary as SUSPENDED. An exception thrown into the waiting thread suspends the
+        upload and is passed on.
         """
-        return self.submit(source, destination, wait=wait, poll=poll).wait()
+        return self.submit(
+            source,
+            destination,
+            wait=wait,
+            poll=poll,
+            key=key,
+            again=again,
+            time_limit=time_limit,
+        ).wait()
 
     def submit(
         self,
@@ -58,6 +76,9 @@ class Uploader(Face):
         *,
         wait: bool = True,
         poll: PollPolicy | None = None,
+        key: str | None = None,
+        again: bool = False,
+        time_limit: float | None = None,
         session: Session | None = None,
         part_size: int | None = None,
     ) -> UploadHandle:
@@ -65,8 +86,72 @@ class Uploader(Face):
 
         `session` goes on with an upload that was opened elsewhere, cut by `part_size` bytes.
         """
-        prepared = self._prepare(source, destination, session, part_size)
-        return self._start(prepared, wait=wait, poll=poll)
+        return self._submit(
+            source,
+            destination,
+            wish=Wish(key=key, again=again),
+            drive=Drive(wait=wait, poll=poll, time_limit=time_limit),
+            session=session,
+            part_size=part_size,
+        )
+
+    def enqueue(
+        self,
+        source: SourceInput,
+        destination: Destination,
+        *,
+        key: str | None = None,
+        not_before: float | None = None,
+        not_after: float | None = None,
+    ) -> str:
+        """Record an upload to be sent later and return its id; nothing is sent.
+
+        `resume_all` takes it up between `not_before` and `not_after` (seconds since the epoch);
+        later than that, an upload of which nothing was sent ends CANCELLED. The same upload
+        twice is one entry.
+        """
+        wish = Wish(key=key, not_before=not_before, not_after=not_after)
+        return self._enqueue(source, destination, wish)
+
+    def resume(
+        self,
+        upload_id: str,
+        source: SourceInput | None = None,
+        *,
+        wait: bool = True,
+        poll: PollPolicy | None = None,
+        time_limit: float | None = None,
+    ) -> UploadResult:
+        """Go on with a recorded upload, and return how it ended.
+
+        `source` replaces the recorded path; its content must be the same. Credentials come from
+        `Uploader(credentials=…)`. One that has ended returns its recorded result.
+        """
+        return self.take_up(upload_id, source, wait=wait, poll=poll, time_limit=time_limit).wait()
+
+    def take_up(
+        self,
+        upload_id: str,
+        source: SourceInput | None = None,
+        *,
+        wait: bool = True,
+        poll: PollPolicy | None = None,
+        time_limit: float | None = None,
+        look_only: bool = False,
+    ) -> UploadHandle:
+        """Start what `resume`, or with `look_only` what `resolve` does; return a handle at once."""
+        drive = Drive(wait=wait, poll=poll, time_limit=time_limit)
+        return self._resume(upload_id, source, drive=drive, look_only=look_only)
+
+    def resume_all(self, *, concurrency: int = 8, wait: bool = True) -> list[UploadResult]:
+        """Go on with every recorded upload that is due and that nobody drives."""
+        with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+            found = pool.map(lambda upload_id: self._resume_one(upload_id, wait=wait), self._due())
+            return [result for result in found if result is not None]
+
+    def resolve(self, upload_id: str) -> UploadResult:
+        """Ask the destination how a recorded upload stands; no byte of it is sent."""
+        return self.take_up(upload_id, poll=PollPolicy(attempts=1), look_only=True).wait()
 
     def upload_many(
         self, pairs: Iterable[Pair], *, concurrency: int = 8, wait: bool = True
@@ -94,7 +179,7 @@ class Uploader(Face):
                 self._collect_one(running, inputs, results)
         except BaseException:
             for _, handle in running:
-                handle.cancel()
+                handle.suspend()
             raise
         return [result for result in results if result is not None]
 
@@ -114,8 +199,9 @@ class Uploader(Face):
         return self._call(destination, operation, flow, repeatable=repeatable)
 
     def close(self, grace: float = 2.0) -> None:
-        """Stop what runs within `grace` seconds and give everything back."""
+        """Suspend what runs within `grace` seconds and give everything back."""
         self._thread.close(grace)
+        self._close_journal()
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +214,16 @@ class Uploader(Face):
     ) -> None:
         self.close()
 
+    def _resume_one(self, upload_id: str, *, wait: bool) -> UploadResult | None:
+        """Go on with one of many; `None` when another run was quicker."""
+        try:
+            return self.resume(upload_id, wait=wait)
+        except LeaseHeldError:
+            return None
+        except UploaderError as error:
+            entry = self.journal.get(upload_id)
+            return replace(recorded(entry), error=error) if entry is not None else None
+
     @staticmethod
     def _collect_one(
         running: deque[tuple[int, UploadHandle]],
@@ -135,8 +231,6 @@ class Uploader(Face):
         results: list[UploadResult | None],
     ) -> None:
         """Wait for whichever upload ends first."""
-        import concurrent.futures
-
         concurrent.futures.wait(
             [handle.future for _, handle in running],
             return_when=concurrent.futures.FIRST_COMPLETED,

@@ -70,14 +70,16 @@ class EngineThread:
         box: list[asyncio.Task[None]] = []
 
         async def carry() -> None:
-            try:
-                value = await work(engine)
-            except asyncio.CancelledError:
-                future.set_exception(UploaderError(WAS_CLOSED))
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(value)
+            # `close` may have answered already for work that did not end in its grace.
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                try:
+                    value = await work(engine)
+                except asyncio.CancelledError:
+                    future.set_exception(UploaderError(WAS_CLOSED))
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(value)
 
         def begin() -> None:
             box.append(engine.track(loop.create_task(carry())))
@@ -92,6 +94,12 @@ class EngineThread:
         if not self._tell(loop, begin):
             raise UploaderError(CLOSED)
         return future, cancel
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """Run `callback` on the engine's loop, if it runs."""
+        loop = self._loop
+        if loop is not None:
+            self._tell(loop, callback)
 
     def start_now(self) -> None:
         """Start the thread if it does not run."""

@@ -17,8 +17,10 @@ from uploader.secret import Secret
 _MOST: Final = 64 * 1024
 
 
-def access_token(variable: str, file: Path | None) -> Secret:
+def access_token(variable: str, file: Path | None, *, warn: bool = True) -> Secret:
     """Return the token in the first line of `file`, or else in the environment variable.
+
+    `warn` tells when others may read the file.
 
     Raises `ConfigurationError` when there is none, or when it cannot stand in an HTTP header.
     """
@@ -26,7 +28,7 @@ def access_token(variable: str, file: Path | None) -> Secret:
         token = Secret(os.environ.get(variable, "").strip())
         origin = variable
     else:
-        token = _read(file)
+        token = _read(file, warn=warn)
         origin = str(file)
     if not token:
         lacking = f"{file} is empty" if file else f"{variable} is not set"
@@ -40,11 +42,11 @@ def access_token(variable: str, file: Path | None) -> Secret:
     return token
 
 
-def _read(file: Path) -> Secret:
+def _read(file: Path, *, warn: bool) -> Secret:
     try:
         with file.open(encoding="utf-8", errors="replace") as stream:
             mode = os.fstat(stream.fileno()).st_mode
-            if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            if warn and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
                 remark(f"warning: others may read {file}: chmod 600 {file}")
             return Secret(stream.readline(_MOST).strip())
     except OSError as error:

@@ -1,140 +1,199 @@
-"""Drive uploads from the main thread: check all, start all, wait, stop when asked.
+"""Drive uploads: start all, wait, stop when asked.
 
-Rule: no byte goes out before every file has passed the check; whoever waits can be interrupted.
+Rule: the main thread only waits, so that whoever waits can be interrupted; what reads files and the
+journal before an upload begins does so on a thread of its own.
 """
 
 from __future__ import annotations
 
 import logging
 import queue
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from uploader.api import Uploader, UploadHandle
-from uploader.cli.exits import BadInput
+from uploader.api import UploadHandle
+from uploader.cli import complaints, screen
 from uploader.cli.progress import Display
 from uploader.cli.stop import ANSWERS, Stop
-from uploader.errors import (
-    ConfigurationError,
-    OutcomeUnknownError,
-    UploadCancelledError,
-    UploaderError,
-)
-from uploader.model import Outcome, Plan, UploadResult, UploadSpec
-from uploader.transport import Destination
+from uploader.errors import JournalError, OutcomeUnknownError, UploadCancelledError, UploaderError
+from uploader.journal import ENDED, Entry
+from uploader.model import Outcome, Plan, UploadResult
 
 LOG = logging.getLogger("uploader")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file on its way to one destination."""
+    """One upload that is to be driven; `begin` starts it and may block."""
 
-    file: Path
-    destination: Destination
-    spec: UploadSpec
+    file: str
+    transport: str
+    account: str | None
+    plan: Plan
+    begin: Callable[[], UploadHandle]
 
     @property
-    def plan(self) -> Plan:
-        return self.spec.plan
+    def name(self) -> str:
+        return Path(self.file).name or self.file
 
 
-def checked(uploader: Uploader, files: Sequence[Path], destination: Destination) -> list[Job]:
-    """Return a job per file, or raise `BadInput` with everything that is wrong."""
-    jobs: list[Job] = []
-    refused: list[tuple[str | None, UploaderError]] = []
-    seen: set[Path] = set()
-    for file in files:
-        try:
-            spec = uploader.check(file, destination)
-            _refuse_twice(file, seen)
-        except UploaderError as error:
-            refused.append((str(file), error))
-        else:
-            jobs.append(Job(file, destination, spec))
-    if refused:
-        raise BadInput(refused)
-    return jobs
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a job ended. `refused` tells that it never began."""
 
+    job: Job
+    result: UploadResult
+    found: Entry | None = None
+    refused: bool = False
 
-def _refuse_twice(file: Path, seen: set[Path]) -> None:
-    real = file.resolve()
-    if real in seen:
-        raise ConfigurationError(f"{file} is given twice").hint("it would be posted twice")
-    seen.add(real)
+    @property
+    def recorded(self) -> bool:
+        """Whether the journal had the result already, so that nothing was sent."""
+        return self.found is not None and self.found.state in ENDED
 
 
 def drive(
-    uploader: Uploader, jobs: Sequence[Job], *, wait: bool, display: Display, stop: Stop
-) -> list[UploadResult]:
-    """Upload the jobs and return their results, in order.
-
-    After a signal every upload is cancelled and gets a moment to find out how it stands; one that
-    does not tell in time is UNKNOWN.
-    """
-    results: dict[int, UploadResult] = {}
-    running: dict[int, UploadHandle] = {}
-    for index, job in enumerate(jobs):
-        if stop.asked:
-            results[index] = _never_begun(job)
-            continue
-        try:
-            handle = uploader.submit(job.file, job.destination, wait=wait)
-        except UploaderError as error:
-            results[index] = _failed(job, error)
-            continue
-        running[index] = handle
-        display.watch(index, handle)
-        handle.future.add_done_callback(partial(_tell, stop, index))
-    _wait(running, results, jobs, display=display, stop=stop)
-    return [results[index] for index in range(len(jobs))]
-
-
-def _tell(stop: Stop, index: int, _: object) -> None:
-    stop.inbox.put(index)
-
-
-def _wait(
-    running: dict[int, UploadHandle],
-    results: dict[int, UploadResult],
     jobs: Sequence[Job],
     *,
     display: Display,
     stop: Stop,
-) -> None:
-    while running:
+    brake: Callable[[UploadHandle], None] = UploadHandle.suspend,
+) -> list[End]:
+    """Upload the jobs and return how they ended, in order.
+
+    After a signal every upload is braked and gets a moment to find out how it stands; one that does
+    not tell in time is UNKNOWN.
+    """
+    driver = _Driver(jobs, display, stop, brake)
+    threading.Thread(target=driver.begin_all, name="uploader-begin", daemon=True).start()
+    return driver.wait()
+
+
+class _Driver:
+    """All but `begin_all` runs on the main thread, which reads `stop.inbox`."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        display: Display,
+        stop: Stop,
+        brake: Callable[[UploadHandle], None],
+    ) -> None:
+        self._jobs = jobs
+        self._display = display
+        self._stop = stop
+        self._brake = brake
+        self._handles: dict[int, UploadHandle] = {}
+        self._ends: dict[int, End] = {}
+        self._beginning: int | None = None
+
+    def begin_all(self) -> None:
+        """Start one job after the other; each reports to the main thread."""
+        for index, job in enumerate(self._jobs):
+            if self._stop.asked:
+                self._tell(partial(self._end, index, _never_begun(job), refused=True))
+                continue
+            self._beginning = index
+            try:
+                handle = job.begin()
+            except UploaderError as error:
+                self._tell(partial(self._refused, index, error))
+            except Exception as error:
+                self._tell(partial(self._end, index, _crashed(job, error)))
+            else:
+                self._tell(partial(self._begun, index, handle))
+            self._beginning = None
+
+    def wait(self) -> list[End]:
+        stop = self._stop
+        while len(self._ends) < len(self._jobs):
+            limit = max(0.0, stop.left(ANSWERS)) if stop.asked else None
+            try:
+                message = stop.inbox.get(timeout=limit)
+            except queue.Empty:
+                self._give_up()
+                break
+            if message is not None:
+                message()
+                continue
+            for index, handle in self._handles.items():
+                if index not in self._ends:
+                    self._brake(handle)
+        return [self._ends[index] for index in range(len(self._jobs))]
+
+    def _tell(self, message: Callable[[], None]) -> None:
+        self._stop.inbox.put(message)
+
+    def _begun(self, index: int, handle: UploadHandle) -> None:
+        job, found = self._jobs[index], handle.found
+        self._handles[index] = handle
+        self._display.watch(index, handle)
+        if found is not None and found.state not in ENDED:
+            screen.remark(complaints.goes_on(job.name, found))
+        handle.future.add_done_callback(lambda _: self._tell(partial(self._ended, index)))
+        if self._stop.asked:
+            self._brake(handle)
+
+    def _ended(self, index: int) -> None:
+        job, handle = self._jobs[index], self._handles[index]
         try:
-            index = stop.inbox.get(timeout=max(0.0, stop.left(ANSWERS)) if stop.asked else None)
-        except queue.Empty:
-            break
-        if index is None:
-            for handle in running.values():
-                handle.cancel()
-            continue
-        results[index] = _result(running.pop(index), jobs[index])
-        display.ended(index, results[index])
-    for index in running:
-        results[index] = _unknown(jobs[index], "it did not stop in time")
+            result = handle.result()
+        except UploaderError as error:
+            result = _made(job, Outcome.FAILED, error)
+        except Exception as error:
+            result = _crashed(job, error)
+        self._end(index, result, found=handle.found)
+
+    def _refused(self, index: int, error: UploaderError) -> None:
+        """Tell why a job did not begin; one that this run drives already ends with its twin."""
+        twin = next(
+            (
+                (first, handle)
+                for first, handle in self._handles.items()
+                if error.upload_id and handle.upload_id == error.upload_id
+            ),
+            None,
+        )
+        if twin is not None and isinstance(error, JournalError):
+            screen.remark(complaints.same(self._jobs[index].name, self._jobs[twin[0]].name))
+            self._begun(index, twin[1])
+            return
+        outcome = Outcome.SUSPENDED if isinstance(error, JournalError) else Outcome.FAILED
+        self._end(index, _made(self._jobs[index], outcome, error), refused=True)
+
+    def _end(
+        self,
+        index: int,
+        result: UploadResult,
+        *,
+        found: Entry | None = None,
+        refused: bool = False,
+    ) -> None:
+        self._ends[index] = End(self._jobs[index], result, found, refused)
+        self._display.ended(index, result)
+
+    def _give_up(self) -> None:
+        """Say of all that did not end in time what is known of them."""
+        for index, job in enumerate(self._jobs):
+            if index in self._ends:
+                continue
+            handle = self._handles.get(index)
+            if handle is None and index != self._beginning:
+                self._end(index, _never_begun(job), refused=True)
+                continue
+            error = OutcomeUnknownError(
+                "it did not stop in time", upload_id=handle.upload_id if handle else None
+            )
+            self._end(index, _made(job, Outcome.UNKNOWN, error))
 
 
-def _result(handle: UploadHandle, job: Job) -> UploadResult:
-    try:
-        return handle.result()
-    except UploaderError as error:
-        return _failed(job, error)
-    except Exception as error:
-        LOG.debug("the uploader itself failed", exc_info=True)
-        # A crash may have come after the request that posts: nothing is promised about it.
-        return _unknown(job, f"the uploader itself failed ({type(error).__name__})")
-
-
-def _failed(job: Job, error: UploaderError) -> UploadResult:
-    return _made(job, Outcome.FAILED, error)
-
-
-def _unknown(job: Job, reason: str) -> UploadResult:
+def _crashed(job: Job, error: Exception) -> UploadResult:
+    LOG.debug("the uploader itself failed", exc_info=error)
+    # A crash may have come after the request that posts: nothing is promised about it.
+    reason = f"the uploader itself failed ({type(error).__name__})"
     return _made(job, Outcome.UNKNOWN, OutcomeUnknownError(reason))
 
 
@@ -146,8 +205,8 @@ def _made(job: Job, outcome: Outcome, error: UploaderError) -> UploadResult:
     return UploadResult(
         outcome=outcome,
         upload_id=error.upload_id or "",
-        transport=job.destination.transport().name,
-        account=job.destination.account,
+        transport=job.transport,
+        account=job.account,
         error=error,
         size=job.plan.size,
         parts=job.plan.count,

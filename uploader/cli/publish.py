@@ -1,111 +1,132 @@
-"""`uploader publish`: files to a destination, several at once.
+"""`uploader publish` and `uploader enqueue`: files to a destination, now or later.
 
-Rule: everything is checked before anything is sent; stdout gets the results, stderr the rest.
+Rule: everything is checked before anything is sent or recorded.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uploader import registry
 from uploader.api import Uploader
-from uploader.cli import complaints, destinations, logs, results, screen
+from uploader.cli import destinations, logs, screen
+from uploader.cli.checking import checked, one_key
 from uploader.cli.credentials import access_token
-from uploader.cli.drive import Job, checked, drive
-from uploader.cli.exits import Exit, exit_of
-from uploader.cli.progress import display
-from uploader.cli.stop import Stop
+from uploader.cli.drive import Job
+from uploader.cli.entries import as_document
+from uploader.cli.exits import Exit
+from uploader.cli.journals import Place
+from uploader.cli.running import Manner, open_journal, run
+from uploader.cli.times import show_moment
 from uploader.errors import ConfigurationError
-from uploader.model import Outcome, UploadResult
+from uploader.journal import Entry, State
+from uploader.secret import Secret
+from uploader.transport import Destination, TransportFactory
 
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Where files go, in the words of the command line."""
+
+    to: str
+    fields: Mapping[str, Any]
+    token_file: Path | None = None
+    key: str | None = None
 
 
-def publish(
-    files: Sequence[Path],
-    *,
-    to: str,
-    fields: Mapping[str, Any],
-    token_file: Path | None,
-    wait: bool,
-    concurrency: int,
-    bandwidth: int | None,
-    json: bool,
-    log_format: logs.LogFormat,
-    log_level: str | None,
-    metrics: tuple[str, int] | None,
-) -> int:
+def publish(files: Sequence[Path], post: Post, *, again: bool, manner: Manner, where: Place) -> int:
     """Publish the files and return the exit code. Raises `BadInput` or `UploaderError` before."""
-    logs.configure(log_format, log_level)
-    factory = registry.load(to)
-    token = access_token(factory.token_variable, token_file)
-    destination = destinations.build(factory, token, fields)
-    with Stop() as stop, _metrics(metrics) as collected:
-        uploader = Uploader(
-            max_uploads=concurrency,
-            bandwidth=bandwidth,
-            registry=collected,
-            metrics=metrics is not None,
-        )
-        try:
-            jobs = checked(uploader, files, destination)
-            names = [(job.file.name, job.plan.size) for job in jobs]
-            with display(screen.stderr(), names, quiet=log_format == "json") as shown:
-                ended = drive(uploader, jobs, wait=wait, display=shown, stop=stop)
-        finally:
-            stop.close(uploader)
-        code = Exit.INTERRUPTED if stop.asked else exit_of(ended)
-        _report(jobs, ended, code, json=json, variable=factory.token_variable)
-        return stop.leave(code)
+    logs.configure(manner.log_format, manner.log_level)
+    one_key(files, post.key)
+    factory = registry.load(post.to)
+    token = access_token(factory.token_variable, post.token_file)
+    destination = destinations.build(factory, token, post.fields)
+
+    def jobs_of(uploader: Uploader) -> list[Job]:
+        found = checked(uploader, files, destination)
+        _warn_of_no_account(destination, post, where)
+        wishes = {
+            "wait": manner.wait,
+            "time_limit": manner.time_limit,
+            "key": post.key,
+            "again": again,
+        }
+        return [file.job(uploader, **wishes) for file in found]
+
+    return run(jobs_of, manner=manner, where=where, variable=factory.token_variable)
 
 
-def _report(
-    jobs: Sequence[Job],
-    ended: Sequence[UploadResult],
-    code: Exit,
+def enqueue(
+    files: Sequence[Path],
+    post: Post,
     *,
+    not_before: float | None,
+    not_after: float | None,
+    where: Place,
     json: bool,
-    variable: str,
-) -> None:
-    interrupted = code is Exit.INTERRUPTED
-    for job, result in zip(jobs, ended, strict=True):
-        if interrupted:
-            screen.remark(complaints.fate(job.file.name, result))
-        elif result.error is not None and result.outcome is not Outcome.DONE:
-            screen.complain(complaints.line(result.error, file=str(job.file), variable=variable))
-        elif result.outcome is Outcome.PROCESSING:
-            screen.remark(complaints.goes_on(job.file.name, result))
-    if json:
-        screen.document(results.as_document(jobs, ended, code))
-    elif not interrupted and (len(ended) > 1 or ended[0].outcome is not Outcome.FAILED):
-        console = screen.stdout()
-        console.print(results.table(jobs, ended, width=console.width))
-
-
-@contextmanager
-def _metrics(address: tuple[str, int] | None) -> Iterator[CollectorRegistry | None]:
-    """Serve metrics while the context lasts."""
-    if address is None:
-        yield None
-        return
-    from prometheus_client import CollectorRegistry, start_http_server
-
-    host, port = address
-    collected = CollectorRegistry()
+) -> int:
+    """Record the files to be sent later and return the exit code."""
+    logs.configure("console", None)
+    one_key(files, post.key)
+    _refuse_times(not_before, not_after)
+    factory = registry.load(post.to)
+    destination = destinations.build(factory, _token_of(factory, post), post.fields)
+    # Who resumes it brings the token, when the account says whose post it is.
+    later = None if destination.access_token else _nobody
+    uploader = Uploader(metrics=False, journal=where.path, credentials=later)
     try:
-        server, thread = start_http_server(port, addr=host, registry=collected)
-    except OSError as error:
-        raise ConfigurationError(
-            f"metrics cannot be served at {host}:{port}: {os.strerror(error.errno or 0)}"
-        ).hint("give another --metrics-port") from None
-    try:
-        yield collected
+        found = checked(uploader, files, destination)
+        _warn_of_no_account(destination, post, where)
+        open_journal(uploader, where)
+        record = partial(uploader.enqueue, key=post.key, not_before=not_before, not_after=not_after)
+        ids = [record(file.file, destination) for file in found]
+        entries = [entry for entry in map(uploader.journal.get, ids) if entry is not None]
     finally:
-        server.shutdown()
-        thread.join(1.0)
-        server.server_close()
+        uploader.close()
+    if json:
+        screen.document({"exit_code": 0, "uploads": [as_document(entry) for entry in entries]})
+    else:
+        for file, entry in zip(found, entries, strict=True):
+            screen.say(screen.plain(f"{file.file.name}: {_recorded(entry, where)}"))
+    return Exit.DONE
+
+
+def _recorded(entry: Entry, where: Place) -> str:
+    if entry.state is not State.QUEUED:
+        return f"recorded before, {entry.state} (look at it: " + (
+            where.command("show", entry.upload_id) + ")"
+        )
+    due = f", not before {show_moment(entry.not_before)}" if entry.not_before is not None else ""
+    end = f", not after {show_moment(entry.not_after)}" if entry.not_after is not None else ""
+    return f"queued as {entry.upload_id}{due}{end}"
+
+
+def _token_of(factory: TransportFactory, post: Post) -> Secret | None:
+    """Return the token where it tells whose post it is; a named account does without."""
+    if post.fields.get("account") is not None and post.token_file is None:
+        return None
+    return access_token(factory.token_variable, post.token_file)
+
+
+def _nobody(transport: str, account: str | None) -> Secret:
+    return Secret("")
+
+
+def _refuse_times(not_before: float | None, not_after: float | None) -> None:
+    if not_after is not None and not_after <= max(not_before or 0.0, time.time()):
+        raise ConfigurationError(f"--not-after {show_moment(not_after)} leaves no time").hint(
+            "give a time that is to come, after --not-before"
+        )
+
+
+def _warn_of_no_account(destination: Destination, post: Post, where: Place) -> None:
+    if destination.account is None and post.key is None and where.path is not None:
+        screen.remark(
+            "warning: no --account is named: with another token, the same video would be taken for"
+            " another one and posted again"
+        )

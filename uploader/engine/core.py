@@ -6,17 +6,18 @@ Rule: lives on one loop; everything that blocks runs on its executor.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from uploader.engine.caller import FlowCaller
 from uploader.engine.credentials import Signer
 from uploader.engine.hub import EventHub
 from uploader.engine.prepare import Prepared
-from uploader.engine.run import UploadRun
 from uploader.engine.settings import Settings
+from uploader.engine.stopping import Stop, StopReason
+from uploader.engine.telling import Teller
 from uploader.events import Subscriber
 from uploader.pacing import Pacer
 from uploader.pipeline import WindowBudget
@@ -53,19 +54,20 @@ class Engine:
         self._lanes = asyncio.Semaphore(settings.max_uploads)
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
         self._tasks: set[asyncio.Task[object]] = set()
+        self._brakes: set[Stop] = set()
 
     @asynccontextmanager
-    async def lane(self, run: UploadRun) -> AsyncIterator[None]:
+    async def lane(self, teller: Teller) -> AsyncIterator[None]:
         """Hold one of the process's lanes; uploads get them in the order of asking."""
         clock = self.settings.clock
         asked = clock.monotonic()
         async with self._lanes:
             seconds = clock.monotonic() - asked
             if seconds > WORTH_TELLING:
-                run.waited("lane", seconds)
+                teller.waited("lane", seconds)
             yield
 
-    def pace(self, run: UploadRun) -> Callable[[int], Awaitable[None]] | None:
+    def pace(self, teller: Teller) -> Callable[[int], Awaitable[None]] | None:
         """Return what an upload awaits before bytes go out, `None` without a bandwidth limit."""
         pacer, clock = self._pacer, self.settings.clock
         if pacer is None:
@@ -76,7 +78,7 @@ class Engine:
             if seconds > 0:
                 await clock.sleep(seconds)
             if seconds > WORTH_TELLING:
-                run.waited("bandwidth", seconds)
+                teller.waited("bandwidth", seconds)
 
         return wait
 
@@ -104,15 +106,26 @@ class Engine:
         return await caller.call(operation, make, repeatable=repeatable)
 
     async def close(self, grace: float) -> None:
-        """Stop what runs, give it `grace` seconds to end, and give everything back."""
+        """Suspend what runs, give it `grace` seconds to end, and give everything back."""
         running = [task for task in self._tasks if not task.done()]
-        for task in running:
-            task.cancel()
+        for brake in list(self._brakes):
+            brake.now(StopReason.SUSPENDED)
         if running:
-            await asyncio.wait(running, timeout=grace)
+            _, late = await asyncio.wait(running, timeout=grace)
+            for task in late:
+                task.cancel()
         await self.wire.close()
         await self.hub.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def braked(self, brake: Stop) -> Iterator[None]:
+        """Let `close` stop what happens within."""
+        self._brakes.add(brake)
+        try:
+            yield
+        finally:
+            self._brakes.discard(brake)
 
     def track(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         """Remember a task, to be stopped by `close`."""

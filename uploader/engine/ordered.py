@@ -50,7 +50,19 @@ class PartListener(Protocol):
         self, part: Part, attempt: int, seconds: float, error: TransportError
     ) -> None: ...
 
-    def resynced(self, part: Part, offset: int | None) -> None: ...
+    def resynced(self, part: int, offset: int | None) -> None: ...
+
+
+class BeforePart(Protocol):
+    """What is awaited before a part goes out; `final` marks the irreversible one."""
+
+    async def __call__(self, part: Part, *, final: bool) -> None: ...
+
+
+class AfterPart(Protocol):
+    """What is awaited when a part is proved to be stored, with the digest of its content."""
+
+    async def __call__(self, part: Part, digest: str | None, *, final: bool) -> None: ...
 
 
 @dataclass(slots=True)
@@ -62,6 +74,8 @@ class _Try:
     attempt: int = 0
     doubtful: bool = False
     """Whether an attempt so far may have been stored without our knowing."""
+    cleared: bool = False
+    """Whether the server has said since the last attempt that it holds nothing of the part."""
 
 
 class OrderedSender:
@@ -80,6 +94,9 @@ class OrderedSender:
         tally: Tally,
         listener: PartListener,
         pace: Callable[[int], Awaitable[None]] | None,
+        permit: Callable[[], None],
+        before: BeforePart,
+        after: AfterPart,
     ) -> None:
         self._transport = transport
         self._session = session
@@ -91,6 +108,9 @@ class OrderedSender:
         self._tally = tally
         self._listener = listener
         self._pace = pace
+        self._permit = permit
+        self._before = before
+        self._after = after
         self._body: PartBody | None = None
         self._current: _Try | None = None
         self.ended: Processing | None = None
@@ -102,20 +122,24 @@ class OrderedSender:
         current, body = self._current, self._body
         if current is None or not current.final:
             return False
-        return current.doubtful or (body is not None and body.complete)
+        if body is not None:
+            return current.doubtful or body.complete
+        return current.doubtful and not current.cleared
 
-    async def send_all(self) -> dict[int, Receipt]:
-        """Send every part; return the receipts."""
-        receipts = {}
-        for part in self._plan:
-            receipts[part.index] = await self._send(part)
+    async def send_all(self, first: int = 0) -> None:
+        """Send every part from number `first` on."""
+        for index in range(first, self._plan.count):
+            part = self._plan.part(index)
+            irreversible = self._transport.capabilities.irreversible is Moment.LAST_PART
+            final = irreversible and self._plan.is_last(part)
+            await self._before(part, final=final)
+            await self._send(_Try(part, final=final))
             self._tally.confirm(part.stop)
+            await self._after(part, self._reader.digests.pop(index, None), final=final)
             self._current = self._body = None
-        return receipts
 
-    async def _send(self, part: Part) -> Receipt:
-        irreversible = self._transport.capabilities.irreversible is Moment.LAST_PART
-        state = self._current = _Try(part, final=irreversible and self._plan.is_last(part))
+    async def _send(self, state: _Try) -> Receipt:
+        self._current, part = state, state.part
         budget, first = self._caller.budget(), self._clock.monotonic()
         while True:
             began = self._clock.monotonic()
@@ -124,6 +148,7 @@ class OrderedSender:
                 break
             except TransportError as error:
                 failure = error
+            self._body = None
             self._tally.flush()
             seconds = self._clock.monotonic() - began
             self._listener.part_failed(part, state.attempt, seconds, failure)
@@ -140,12 +165,17 @@ class OrderedSender:
 
     async def _attempt(self, state: _Try) -> Receipt:
         state.attempt += 1
+        state.cleared = False
         part = state.part
         self._check_lifetime()
         self._source.check()
         await self._reader.seek(part.start)
         self._body = body = PartBody(
-            self._reader, part, pace=self._pace, on_sent=lambda count: self._sent(part, count)
+            self._reader,
+            part,
+            pace=self._pace,
+            permit=self._permit,
+            on_sent=lambda count: self._sent(part, count),
         )
         self._listener.part_started(part, state.attempt)
         receipt = await self._caller.once(
@@ -185,6 +215,7 @@ class OrderedSender:
             if stored is Stored.NOTHING and give_up is not None and _contradicts(state, failure):
                 raise unknown("put", failure)
             if stored is not Stored.UNTOLD:
+                state.cleared = stored is Stored.NOTHING
                 return stored is Stored.WHOLE
             if give_up is not None and not state.final:
                 return False
@@ -197,7 +228,7 @@ class OrderedSender:
         if query is None:
             return Stored.UNTOLD
         confirmed = await self._caller.call("query", lambda: query(self._session), repeatable=True)
-        self._listener.resynced(part, confirmed.offset)
+        self._listener.resynced(part.index, confirmed.offset)
         if confirmed.processing is not None:
             self.ended = confirmed.processing
             return Stored.WHOLE if self._plan.is_last(part) else Stored.UNTOLD

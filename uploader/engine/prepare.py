@@ -17,10 +17,10 @@ from uploader.transport import CredentialSource, Destination, Order, Transport
 
 @dataclass(slots=True)
 class Prepared:
-    """An upload that is ready to be driven."""
+    """An upload that is ready to be driven. `source` is `None` where no byte is needed any more."""
 
     upload_id: str
-    source: SourceInput
+    source: SourceInput | None
     facts: SourceFacts
     destination: Destination
     transport: Transport
@@ -30,7 +30,7 @@ class Prepared:
 
     @property
     def spec(self) -> UploadSpec:
-        return UploadSpec(self.facts.size, self.content_type, self.plan)
+        return UploadSpec(self.plan.size, self.content_type, self.plan)
 
 
 def prepare(
@@ -46,10 +46,7 @@ def prepare(
     `session` goes on with an upload that was opened elsewhere, `part_size` then cuts as its opener
     did. Raises `ConfigurationError`, `PlanError` or `SourceError`.
     """
-    if destination.access_token is None and destination.credentials is None and credentials is None:
-        raise ConfigurationError(
-            f"{type(destination).__name__} has no access token and no credentials"
-        ).hint("give access_token=, or credentials= to the destination or the uploader")
+    check_credentials(destination, credentials)
     transport = destination.transport()
     capabilities = transport.capabilities
     if capabilities.order is not Order.SEQUENTIAL:
@@ -76,3 +73,11 @@ def prepare(
         plan=plan,
         session=session,
     )
+
+
+def check_credentials(destination: Destination, credentials: CredentialSource | None) -> None:
+    """Refuse a destination for which no token can be had."""
+    if destination.access_token is None and destination.credentials is None and credentials is None:
+        raise ConfigurationError(
+            f"{type(destination).__name__} has no access token and no credentials"
+        ).hint("give access_token=, or credentials= to the destination or the uploader")

@@ -1,39 +1,40 @@
-"""One upload from its first request to its outcome.
+"""One upload from where it stands to its outcome.
 
-Rule: whatever happens becomes one outcome and one last event. Only what is the caller's fault
-(`ConfigurationError`, `SourceError`) is raised.
+Rule: whatever happens becomes one outcome, one record and one last event. Only what is the caller's
+fault (`ConfigurationError`, `SourceError`) is raised.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from uploader import events
 from uploader.engine.caller import FlowCaller
+from uploader.engine.content import check_parts
 from uploader.engine.credentials import Signer
+from uploader.engine.logbook import Logbook
 from uploader.engine.ordered import OrderedSender
 from uploader.engine.prepare import Prepared
 from uploader.engine.progress import Tally
+from uploader.engine.resuming import Point, Resumption, may_open_again, unanswered
+from uploader.engine.standing import Standing, ended, failed
+from uploader.engine.stopping import Stop, StopReason
+from uploader.engine.telling import Teller
+from uploader.engine.watching import Watcher
 from uploader.errors import (
     ConfigurationError,
+    JournalError,
     OutcomeUnknownError,
-    RetriesExhaustedError,
+    SessionExpiredError,
+    SourceChangedError,
     SourceError,
-    TransportError,
     UploadCancelledError,
     UploaderError,
 )
-from uploader.model import (
-    Completion,
-    Outcome,
-    Part,
-    Processing,
-    Session,
-    UploadResult,
-)
+from uploader.journal import PartRecord, State
+from uploader.model import Outcome, Part, Processing, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.pipeline import Reader
 
@@ -41,124 +42,152 @@ if TYPE_CHECKING:
     from uploader.engine.core import Engine
     from uploader.source import Source
 
-GUARD_EVERY = 0.5
-"""Seconds between looks at the file: who wants to change it waits about this long for us."""
 RECONCILE_ON_CANCEL = 1.0
 """Seconds to learn the fate of a last part when the caller stops: a command must end within two."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """How the upload stands after its bytes are out."""
-
-    outcome: Outcome
-    location: str | None = None
-    fields: Mapping[str, Any] | None = None
-    error: UploaderError | None = None
-
-
 class UploadRun:
-    """Drive one prepared upload. Made and used on the engine's loop."""
+    """Drive one prepared upload. Made and used on the engine's loop.
+
+    `time_limit` ends the run at the first part boundary after so many seconds, as SUSPENDED. With
+    `look_only` nothing is sent: the server is asked how the upload stands. `fresh` tells that no
+    run came before this one.
+    """
 
     def __init__(
         self,
         engine: Engine,
         prepared: Prepared,
+        logbook: Logbook,
         *,
         wait: bool = True,
         poll: PollPolicy | None = None,
+        time_limit: float | None = None,
+        look_only: bool = False,
+        fresh: bool = False,
     ) -> None:
         self.prepared = prepared
         self._engine = engine
         self._clock = engine.settings.clock
+        self._log = logbook
         self._wait = wait
-        self._poll = poll or engine.settings.poll
+        self._look_only = look_only
+        self._fresh = fresh
         self._transport = prepared.transport
-        self._session = prepared.session
-        self.tally = Tally(prepared.facts.size, self._clock.monotonic)
-        self.tally.tell = self._told
+        self.tally = Tally(prepared.plan.size, self._clock.monotonic)
+        self.teller = Teller(
+            prepared.upload_id,
+            self._transport.name,
+            engine.hub.emit,
+            self.tally,
+            lambda: engine.budget.windows,
+        )
         signer = Signer(
             prepared.destination, self._transport.name, engine.credentials, engine.executor
         )
-        self._caller = FlowCaller(engine.wire, signer, self._clock, engine.settings.retry, self)
+        self._caller = FlowCaller(
+            engine.wire, signer, self._clock, engine.settings.retry, self.teller
+        )
+        self._watcher = Watcher(
+            self._transport, self._caller, self._clock, poll or engine.settings.poll, self.teller
+        )
+        self.stop = Stop(self._clock, time_limit)
+        self._session = logbook.entry.session
         self._sender: OrderedSender | None = None
-        self._lost: SourceError | None = None
         self._creating = False
-        self._confirmed_at: float | None = None
-        self._state = ""
-        self._fields: dict[str, Any] = {}
+        self._resumed_from: int | None = None
+        self._began = self._clock.monotonic()
 
     async def run(self) -> UploadResult:
         """Drive the upload and return its result."""
         self._began = self._clock.monotonic()
+        keeping = asyncio.create_task(self._log.keep(self._lose_lease))
+        self.stop.task = asyncio.current_task()
+        raised: UploaderError | None = None
         try:
             standing = await self._drive()
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-            if self._lost is not None:
-                self._close(_Standing(Outcome.FAILED, error=self._lost))
-                raise self._lost from None
+            self.stop.consume()
             standing = await self._stopped()
+            raised = standing.error if isinstance(standing.error, SourceError) else None
         except (ConfigurationError, SourceError) as error:
-            self._close(_Standing(Outcome.FAILED, error=error))
-            raise
+            raised, standing = error, Standing(Outcome.FAILED, error=error)
         except UploaderError as error:
-            standing = _Standing(_outcome_of(error), error=error)
+            standing = failed(error, in_doubt=self._in_doubt)
         except Exception as error:
-            self._emit_failure("internal", type(error).__name__)
+            self.teller.crashed(error, self._clock.monotonic() - self._began)
             raise
-        return self._close(standing)
+        finally:
+            keeping.cancel()
+        result = await self._close(standing)
+        if raised is not None:
+            raise raised
+        return result
 
-    async def _drive(self) -> _Standing:
-        async with self._engine.lane(self):
-            source = await self._open()
-            guard = asyncio.create_task(self._guard(source, asyncio.current_task()))
+    # The way of an upload.
+
+    async def _drive(self) -> Standing:
+        entry = self._log.entry
+        too_early_or_late = self._out_of_time()
+        if too_early_or_late is not None:
+            return too_early_or_late
+        if entry.state is State.PROCESSING and self._session is not None:
+            return await self._watch(None)
+        if self._look_only:
+            return await self._look()
+        async with self._engine.lane(self.teller):
+            source = self._open()
+            guard = asyncio.create_task(self.stop.guard(source))
             try:
-                await self._transfer(source)
+                ended_already = await self._transfer(source)
             finally:
                 guard.cancel()
                 source.close()
-        self._confirmed_at = self._clock.monotonic()
-        completion = await self._complete()
-        return await self._watch(completion)
+        await self._log.save(state=State.PROCESSING, confirmed=self.prepared.plan.count)
+        return await self._watch(ended_already)
 
-    async def _guard(self, source: Source, task: asyncio.Task[Any] | None) -> None:
-        """Stop the upload, also while it waits, when the file changes or is about to."""
-        while True:
-            await asyncio.sleep(GUARD_EVERY)
-            try:
-                source.check()
-            except SourceError as error:
-                self._lost = error
-                if task is not None:
-                    task.cancel()
-                return
+    def _out_of_time(self) -> Standing | None:
+        """Say so when an upload of which nothing was sent is not due yet, or no longer."""
+        entry, now = self._log.entry, self._clock.time()
+        if entry.state is not State.QUEUED:
+            return None
+        if entry.not_after is not None and now > entry.not_after:
+            late = now - entry.not_after
+            error = UploadCancelledError(f"it was due until {late:,.0f} s ago; nothing was sent")
+            return Standing(Outcome.CANCELLED, error=error)
+        if entry.not_before is not None and now < entry.not_before:
+            wait = entry.not_before - now
+            error = UploadCancelledError(f"it is due in {wait:,.0f} s; nothing was sent")
+            return Standing(Outcome.SUSPENDED, error=error)
+        return None
 
-    async def _open(self) -> Source:
+    def _open(self) -> Source:
         prepared = self.prepared
         reasons: list[str] = []
         source = self._engine.open_source(prepared, reasons.append)
-        self._emit(
+        self.teller.tell(
             events.UploadStarted,
             account=prepared.destination.account,
             name=prepared.facts.name,
-            size=prepared.facts.size,
+            size=prepared.plan.size,
             parts=prepared.plan.count,
             part_size=prepared.plan.part_size,
+            resumed_from=None if self._session is None else self._log.entry.confirmed,
         )
         for reason in reasons:
-            self._fell_back(reason)
+            self.teller.fell_back(reason)
         return source
 
-    async def _transfer(self, source: Source) -> None:
+    async def _transfer(self, source: Source) -> Processing | None:
+        """Send what is missing; return the server's last word when it has ended already."""
+        point = await self._go_on()
+        if point.ended is not None:
+            return point.ended
         session = self._session or await self._create()
         self._session = session
-        self._fields.update(session.fields)
         allowance = self._engine.budget.allowance()
         reader = Reader(source, self.prepared.plan, allowance)
-        self._sender = OrderedSender(
+        self._sender = sender = OrderedSender(
             transport=self._transport,
             session=session,
             plan=self.prepared.plan,
@@ -167,87 +196,157 @@ class UploadRun:
             caller=self._caller,
             clock=self._clock,
             tally=self.tally,
-            listener=self,
-            pace=self._engine.pace(self),
+            listener=self.teller,
+            pace=self._engine.pace(self.teller),
+            permit=self._log.permit,
+            before=self._before_part,
+            after=self._after_part,
         )
         try:
-            await self._sender.send_all()
+            await sender.send_all(point.index)
         finally:
             await reader.stop()
             allowance.close()
+        return sender.ended
+
+    async def _go_on(self) -> Point:
+        """Return where to begin: at the start, or where an earlier run was interrupted."""
+        entry, session = self._log.entry, self._session
+        if session is None:
+            opened = entry.state in (State.OPENING, State.UNKNOWN)
+            if opened and not may_open_again(entry, self._transport, self._clock):
+                raise unanswered(entry, self._transport)
+            return Point(0)
+        if self._fresh:
+            return Point(0)  # opened elsewhere a moment ago: there is nothing to ask about
+        await self._prove_content()
+        try:
+            point = await self._resumption().point(entry, session, self.prepared.plan)
+        except SessionExpiredError as error:
+            self.teller.tell(events.SessionRestarted, reason=error.message)
+            self._session = None
+            await self._log.save(session=None, confirmed=0, state=State.QUEUED)
+            return Point(0)
+        plan = self.prepared.plan
+        self._resumed_from = (
+            plan.size if point.index == plan.count else (plan.part(point.index).start)
+        )
+        self.tally.confirm(self._resumed_from)
+        return point
+
+    async def _prove_content(self) -> None:
+        """Refuse to go on when a part that was sent has other content now."""
+        records, prepared = await self._log.parts(), self.prepared
+        differs = await asyncio.get_running_loop().run_in_executor(
+            self._engine.executor,
+            check_parts,
+            prepared.source,
+            prepared.facts.name,
+            prepared.plan,
+            records,
+        )
+        if differs is not None:
+            part = prepared.plan.part(differs)
+            raise SourceChangedError(
+                f"{prepared.facts.name} has other content now in bytes {part.start:,} to"
+                f" {part.stop:,}, which were sent already"
+            ).hint("upload the new content as a new post")
+
+    def _resumption(self) -> Resumption:
+        return Resumption(self._transport, self._caller, self._clock, self.teller.resynced)
 
     async def _create(self) -> Session:
         spec = self.prepared.spec
+        await self._log.save(state=State.OPENING, durable=True)
         created_at, began = self._clock.time(), self._clock.monotonic()
         self._creating = True
         session = await self._caller.call(
             "create", lambda: self._transport.create(spec), repeatable=False
         )
         self._creating = False
-        self._emit(events.SessionCreated, seconds=self._clock.monotonic() - began)
-        return replace(session, created_at=created_at)
+        session = replace(session, created_at=created_at)
+        await self._log.save(state=State.SENDING, session=session, fields=dict(session.fields))
+        self.teller.tell(events.SessionCreated, seconds=self._clock.monotonic() - began)
+        return session
 
-    async def _complete(self) -> Completion:
-        assert self._session is not None
-        session = self._session
-        return await self._caller.call(
-            "complete", lambda: self._transport.complete(session, {}), repeatable=True
+    async def _before_part(self, part: Part, *, final: bool) -> None:
+        self.stop.at_boundary()
+        if final:
+            await self._log.save(state=State.COMMITTING, durable=True)
+
+    async def _after_part(self, part: Part, digest: str | None, *, final: bool) -> None:
+        changes: dict[str, Any] = {"state": State.PROCESSING} if final else {}
+        await self._log.save(
+            part=PartRecord(part.index, digest), confirmed=part.index + 1, **changes
         )
 
-    async def _watch(self, completion: Completion) -> _Standing:
-        """Ask until the server has come to an end, or the patience has."""
-        poll = getattr(self._transport, "poll", None)
-        fields = {**self._fields, **completion.fields}
-        if poll is None:
-            return _Standing(Outcome.DONE, completion.location, fields)
-        processing = self._sender.ended if self._sender is not None else None
-        if not self._wait and processing is None:
-            return _Standing(Outcome.PROCESSING, completion.location, fields)
-        waits = self._poll.waits()
-        while processing is None or not processing.is_terminal:
-            processing = await self._ask(poll)
-            self._changed(processing)
-            if processing.is_terminal:
-                break
-            wait = next(waits, None)
-            if wait is None:
-                return _Standing(
-                    Outcome.PROCESSING, completion.location, {**fields, **processing.fields}
-                )
-            await self._clock.sleep(wait)
-        return _ended(processing, {**fields, **processing.fields})
+    async def _watch(self, processing: Processing | None) -> Standing:
+        assert self._session is not None
+        return await self._watcher.watch(self._session, processing, wait=self._wait)
 
-    async def _ask(self, poll: Any) -> Processing:
-        session = self._session
+    async def _look(self) -> Standing:
+        """Ask how the upload stands, and send nothing."""
+        entry, session = self._log.entry, self._session
+        if session is None:
+            if entry.state in (State.OPENING, State.UNKNOWN):
+                if may_open_again(entry, self._transport, self._clock):
+                    error = UploadCancelledError("nothing was posted: what was opened has expired")
+                    return Standing(Outcome.CANCELLED, error=error)
+                raise unanswered(entry, self._transport)
+            return Standing(Outcome.SUSPENDED)
         try:
-            return await self._caller.call("poll", lambda: poll(session), repeatable=True)
-        except UploaderError as error:  # that of a credentials callable, too
-            # Every byte is confirmed: a status that cannot be had is no failure of the upload.
-            return Processing(self._state or "UNREACHABLE", fields={"status_error": error.message})
+            point = await self._resumption().point(entry, session, self.prepared.plan)
+        except SessionExpiredError:
+            return Standing(Outcome.SUSPENDED)
+        if point.ended is not None:
+            return ended(point.ended, session.fields)
+        if point.index == self.prepared.plan.count:
+            return await self._watch(None)
+        await self._log.save(state=State.SENDING, confirmed=point.index)
+        return Standing(Outcome.SUSPENDED)
 
-    async def _stopped(self) -> _Standing:
-        """Say how the upload stands when the caller stops it."""
-        error = UploadCancelledError("the upload was cancelled")
-        if self._confirmed_at is not None:
+    # The end of a run.
+
+    @property
+    def _in_doubt(self) -> bool:
+        """Whether a request that cannot be taken back may have been acted on."""
+        if self._creating and self._caller.in_flight:
+            return True
+        if self._log.entry.state in (State.PROCESSING, State.UNKNOWN):
+            return True
+        return self._sender is not None and self._sender.in_doubt
+
+    def _lose_lease(self) -> None:
+        self.stop.now(StopReason.LEASE_LOST)
+
+    async def _stopped(self) -> Standing:
+        """Say how the upload stands when it was stopped from outside."""
+        reason, lost = self.stop.reason, self.stop.error
+        if reason is StopReason.SOURCE_LOST:
+            return Standing(Outcome.FAILED, error=lost)
+        cancelled = reason is StopReason.CANCELLED
+        outcome = Outcome.CANCELLED if cancelled else Outcome.SUSPENDED
+        error = lost or UploadCancelledError(
+            "the upload was cancelled" if cancelled else "the upload was suspended"
+        )
+        if self._log.entry.state is State.PROCESSING:
             error.hint("every byte was confirmed already: the destination goes on by itself")
-            return _Standing(Outcome.PROCESSING, error=error)
-        opening = self._creating and self._caller.in_flight
-        sending = self._sender is not None and self._sender.in_doubt
-        if not (opening or sending):
-            return _Standing(Outcome.CANCELLED, error=error)
-        if sending:
-            processing = await self._reconcile()
-            if processing is not None:
-                return processing
-        doubt = OutcomeUnknownError("cancelled while a request that cannot be taken back was out")
-        return _Standing(Outcome.UNKNOWN, error=doubt)
+            return Standing(Outcome.PROCESSING, error=error)
+        if not self._in_doubt:
+            return Standing(outcome, error=error)
+        if not self._creating:
+            found = await self._reconcile(Standing(outcome, error=error))
+            if found is not None:
+                return found
+        doubt = OutcomeUnknownError("stopped while a request that cannot be taken back was out")
+        return Standing(Outcome.UNKNOWN, error=doubt)
 
-    async def _reconcile(self) -> _Standing | None:
+    async def _reconcile(self, otherwise: Standing) -> Standing | None:
         """Ask once, briefly, whether the last part arrived."""
-        query, session, size = (
+        query, session, plan = (
             getattr(self._transport, "query", None),
             self._session,
-            self.prepared.facts.size,
+            self.prepared.plan,
         )
         if query is None or session is None:
             return None
@@ -257,156 +356,58 @@ class UploadRun:
         except (UploaderError, TimeoutError, asyncio.CancelledError):
             return None
         if confirmed.processing is not None:
-            return _ended(confirmed.processing, {**self._fields, **confirmed.processing.fields})
-        if confirmed.offset == size:
-            return _Standing(Outcome.PROCESSING)
-        if confirmed.offset is not None and confirmed.offset < size:
-            return _Standing(
-                Outcome.CANCELLED, error=UploadCancelledError("the upload was cancelled")
-            )
+            return ended(confirmed.processing, session.fields)
+        if confirmed.offset == plan.size:
+            return Standing(Outcome.PROCESSING)
+        if confirmed.offset == plan.part(plan.count - 1).start:
+            return otherwise
         return None
 
-    def _close(self, standing: _Standing) -> UploadResult:
-        """Emit the last event and return the result."""
-        prepared, outcome, error = self.prepared, standing.outcome, standing.error
+    async def _close(self, standing: Standing) -> UploadResult:
+        """Record the outcome, emit the last event and return the result."""
+        self.tally.flush()
+        standing = await self._recorded(standing)
+        prepared, error = self.prepared, standing.error
         if error is not None:
             error.upload_id = prepared.upload_id
-        self.tally.flush()
-        if outcome is Outcome.DONE:
+        if standing.outcome is Outcome.DONE:
             self.tally.finish()
+        fields = {**(self._session.fields if self._session is not None else {}), **standing.fields}
         result = UploadResult(
-            outcome=outcome,
+            outcome=standing.outcome,
             upload_id=prepared.upload_id,
             transport=self._transport.name,
             account=prepared.destination.account,
             location=standing.location,
-            fields=standing.fields or dict(self._fields),
+            fields=fields,
             error=error,
             duration=self._clock.monotonic() - self._began,
-            size=prepared.facts.size,
+            size=prepared.plan.size,
             parts=prepared.plan.count,
             bytes_sent=self.tally.bytes_sent,
             retries=self.tally.retries,
+            resumed_from=self._resumed_from,
         )
-        self._emit_last(result)
+        self.teller.ended(result)
         return result
 
-    def _emit_last(self, result: UploadResult) -> None:
-        common: dict[str, Any] = {
-            "outcome": result.outcome,
-            "seconds": result.duration,
-            "bytes_sent": result.bytes_sent,
-            "retries": result.retries,
-        }
-        error = result.error
-        match result.outcome:
-            case Outcome.DONE | Outcome.PROCESSING:
-                self._emit(
-                    events.UploadCompleted, size=result.size, location=result.location, **common
+    async def _recorded(self, standing: Standing) -> Standing:
+        """Write the outcome and give the lease back; say so when it cannot be written."""
+        state, error = standing.state, standing.error
+        try:
+            # UNKNOWN is not written twice: its time tells when what was opened has expired.
+            if state is not None and not (state is State.UNKNOWN is self._log.entry.state):
+                await self._log.save(
+                    state=state,
+                    location=standing.location,
+                    fields={**self._log.entry.fields, **standing.fields},
+                    error=error.to_dict() if error is not None else None,
                 )
-            case Outcome.CANCELLED:
-                self._emit(events.UploadCancelled, **common)
-            case Outcome.SUSPENDED:
-                self._emit(events.UploadSuspended, reason=result.code, **common)
-            case Outcome.UNKNOWN:
-                message = error.message if error is not None else ""
-                self._emit(events.OutcomeUnknown, error=result.code, message=message, **common)
-            case Outcome.FAILED:
-                detail = error.last if isinstance(error, RetriesExhaustedError) else error
-                self._emit(
-                    events.UploadFailed,
-                    error=result.code,
-                    message=error.message if error is not None else "",
-                    operation=getattr(detail, "operation", None),
-                    status=getattr(detail, "status", None),
-                    vendor_code=getattr(detail, "vendor_code", None),
-                    request_id=getattr(detail, "request_id", None),
-                    **common,
-                )
-
-    def _emit_failure(self, code: str, message: str) -> None:
-        self._emit(
-            events.UploadFailed,
-            outcome=Outcome.FAILED,
-            seconds=self._clock.monotonic() - self._began,
-            bytes_sent=self.tally.bytes_sent,
-            retries=self.tally.retries,
-            error=code,
-            message=message,
-        )
-
-    # What the other rooms tell of, as events.
-
-    def request_finished(self, operation: str, outcome: str, seconds: float) -> None:
-        self._emit(events.RequestFinished, operation=operation, outcome=outcome, seconds=seconds)
-
-    def retry_scheduled(self, operation: str, attempt: int, wait: float, error: str) -> None:
-        self.tally.retries += 1
-        self._emit(
-            events.RetryScheduled, operation=operation, attempt=attempt, wait=wait, error=error
-        )
-
-    def part_started(self, part: Part, attempt: int) -> None:
-        self._emit(
-            events.PartStarted,
-            part=part.index,
-            start=part.start,
-            length=part.length,
-            attempt=attempt,
-        )
-
-    def part_confirmed(self, part: Part, seconds: float) -> None:
-        self._emit(
-            events.PartConfirmed,
-            part=part.index,
-            length=part.length,
-            seconds=seconds,
-            confirmed=part.stop,
-        )
-
-    def part_failed(self, part: Part, attempt: int, seconds: float, error: TransportError) -> None:
-        self._emit(
-            events.PartFailed,
-            part=part.index,
-            attempt=attempt,
-            seconds=seconds,
-            error=error.code,
-            message=error.message,
-        )
-
-    def resynced(self, part: Part, offset: int | None) -> None:
-        self._emit(events.Resynced, part=part.index, offset=offset)
-
-    def waited(self, operation: str, seconds: float) -> None:
-        self._emit(events.LimitWaited, operation=operation, seconds=seconds)
-
-    def _told(self, count: int) -> None:
-        self._emit(events.BytesSent, count=count, windows=self._engine.budget.windows)
-
-    def _fell_back(self, reason: str) -> None:
-        self._emit(events.SourceFallback, reason=reason)
-
-    def _changed(self, processing: Processing) -> None:
-        if processing.state != self._state:
-            self._state = processing.state
-            seconds = self._clock.monotonic() - (self._confirmed_at or self._began)
-            self._emit(
-                events.ProcessingChanged,
-                state=processing.state,
-                terminal=processing.is_terminal,
-                seconds=seconds,
-            )
-
-    def _emit(self, kind: type[events.Event], **facts: Any) -> None:
-        event = kind(upload_id=self.prepared.upload_id, transport=self._transport.name, **facts)
-        self._engine.hub.emit(event)
-
-
-def _ended(processing: Processing, fields: Mapping[str, Any]) -> _Standing:
-    if processing.completion is not None:
-        return _Standing(Outcome.DONE, processing.completion.location, fields)
-    return _Standing(Outcome.FAILED, fields=fields, error=processing.error)
-
-
-def _outcome_of(error: UploaderError) -> Outcome:
-    return Outcome.UNKNOWN if isinstance(error, OutcomeUnknownError) else Outcome.FAILED
+        except JournalError as failure:
+            failure.hint(f"the outcome that could not be recorded: {standing.outcome}")
+            doubtful = standing.outcome in (Outcome.DONE, Outcome.PROCESSING, Outcome.UNKNOWN)
+            outcome = Outcome.UNKNOWN if doubtful else Outcome.SUSPENDED
+            return replace(standing, outcome=outcome, error=failure)
+        finally:
+            await self._log.release()
+        return standing

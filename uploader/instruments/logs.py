@@ -27,6 +27,7 @@ _LEVELS: dict[type[events.Event], int] = {
     events.RetryScheduled: logging.WARNING,
     events.Resynced: logging.WARNING,
     events.SourceFallback: logging.WARNING,
+    events.SessionRestarted: logging.WARNING,
     events.UploadFailed: logging.ERROR,
     events.OutcomeUnknown: logging.ERROR,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from uploader.errors import SourceError
+from uploader.errors import SourceError, UploaderError
 from uploader.model import Part
 from uploader.pipeline.reader import Queued, Reader
 from uploader.wire import Sink
@@ -17,7 +17,8 @@ from uploader.wire import Sink
 class PartBody:
     """Stream one part, once. A new attempt needs a new body.
 
-    `pace(n)` is awaited before `n` bytes go out; `on_sent(n)` is told of bytes the kernel took.
+    `pace(n)` is awaited before `n` bytes go out, `permit()` may raise then;
+    `on_sent(n)` is told of bytes the kernel took.
     """
 
     def __init__(
@@ -26,16 +27,18 @@ class PartBody:
         part: Part,
         *,
         pace: Callable[[int], Awaitable[None]] | None = None,
+        permit: Callable[[], None] = lambda: None,
         on_sent: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._reader = reader
         self._part = part
         self._pace = pace
+        self._permit = permit
         self._on_sent = on_sent
         self._held: list[Queued] = []
         self.written = 0
         self.accepted = 0
-        self.error: SourceError | None = None
+        self.error: UploaderError | None = None
         self._started = False
         self._ended = asyncio.Event()
 
@@ -48,7 +51,7 @@ class PartBody:
         return self.written == self._part.length
 
     async def stream(self, sink: Sink) -> None:
-        """Write the part into `sink`; the source's own error is kept in `error`.
+        """Write the part into `sink`; an error of ours is kept in `error`.
 
         Whatever ends it early drops the connection first: bytes that wait in it would otherwise be
         read from memory that is given back here.
@@ -64,7 +67,7 @@ class PartBody:
                 self._settle(sink)
             self._settle(sink)
         except BaseException as error:
-            self.error = error if isinstance(error, SourceError) else self._lost()
+            self.error = error if isinstance(error, UploaderError) else self._lost()
             sink.abort()
             raise
         finally:
@@ -81,6 +84,7 @@ class PartBody:
         self._held.append(item)
         if self._pace is not None:
             await self._pace(item.length)
+        self._permit()
         view = item.window.view
         for begin in range(0, item.length, sink.slice_size):
             piece = view[begin : begin + sink.slice_size]

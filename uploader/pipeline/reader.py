@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import xxhash
+
 from uploader.errors import SourceError, SourceReadError
-from uploader.model import MIB, Plan
+from uploader.model import MIB, Part, Plan
 from uploader.pipeline.budget import DEPTH, Allowance
 from uploader.source.contract import Source, Window
 
@@ -38,6 +40,9 @@ class Reader:
         self._queue: asyncio.Queue[Queued | SourceError] = asyncio.Queue(DEPTH + 1)
         self._task: asyncio.Task[None] | None = None
         self._next = 0
+        self._hash = xxhash.xxh3_128()
+        self.digests: dict[int, str] = {}
+        """The digest of each part that was read whole, for who takes it out."""
 
     @property
     def queued(self) -> int:
@@ -95,16 +100,26 @@ class Reader:
             self._queue.put_nowait(failure)
 
     async def _read_one(self, position: int) -> int:
-        length = min(self._allowance.window_size(), self._part_end(position) - position)
+        length = min(self._allowance.window_size(), self._part_at(position).stop - position)
         await self._allowance.take(length)
         try:
             window = await self._source.window(position, length, AHEAD)
         except BaseException:
             self._allowance.give_back(length)
             raise
+        self._digest(position, length, window)
         self._queue.put_nowait(Queued(position, length, window))
         return position + length
 
-    def _part_end(self, position: int) -> int:
+    def _digest(self, position: int, length: int, window: Window) -> None:
+        """Digest the content in passing: a later run proves by it that the file is the same."""
+        part = self._part_at(position)
+        if position == part.start:
+            self._hash.reset()
+        self._hash.update(window.view)
+        if position + length == part.stop:
+            self.digests[part.index] = self._hash.hexdigest()
+
+    def _part_at(self, position: int) -> Part:
         plan = self._plan
-        return plan.part(min(position // plan.part_size, plan.count - 1)).stop
+        return plan.part(min(position // plan.part_size, plan.count - 1))

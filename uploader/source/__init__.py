@@ -1,6 +1,14 @@
 """Where the bytes come from: a mapping of the file where that is safe, pooled buffers otherwise."""
 
 from uploader.source.contract import Source, Window
-from uploader.source.opening import SourceInput, SourceMode, describe, open_source
+from uploader.source.opening import SourceInput, SourceMode, describe, descriptor_of, open_source
 
-__all__ = ["Source", "SourceInput", "SourceMode", "Window", "describe", "open_source"]
+__all__ = [
+    "Source",
+    "SourceInput",
+    "SourceMode",
+    "Window",
+    "describe",
+    "descriptor_of",
+    "open_source",
+]

@@ -8,6 +8,7 @@ lease back, so that the writer waits a second at most. See fcntl(2), "Leases".
 from __future__ import annotations
 
 import signal
+import sys
 
 try:
     import fcntl
@@ -25,7 +26,7 @@ class ReadLease:
     def take(cls, fd: int) -> ReadLease | None:
         """Return a lease, `None` when someone has the file open for writing or the file system,
         the system or the file's ownership does not allow one."""
-        if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
+        if not sys.platform.startswith("linux"):
             return None
         try:
             # The default signal of a broken lease, SIGIO, would kill the process; SIGURG is

@@ -177,6 +177,13 @@ def _open(path: Path) -> int:
                 raise SourceError(f"{path} cannot be opened: {error.strerror}") from None
 
 
+def descriptor_of(source: SourceInput, name: str) -> int:
+    """Return a new descriptor of what `describe` saw, for the caller to close."""
+    if isinstance(source, str | os.PathLike):
+        return _open(Path(source))
+    return _duplicate(source, name)
+
+
 def _duplicate(source: Any, name: str) -> int:
     found = _descriptor(source)
     if found is None:

@@ -18,7 +18,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from uploader.errors import NetworkError, ProtocolError, SourceError
+from uploader.errors import NetworkError, ProtocolError, UploaderError
 from uploader.http import Request, Response, Timeouts, origin
 from uploader.secret import Secret
 from uploader.wire.contract import StreamedBody
@@ -256,7 +256,7 @@ def _headers(headers: Mapping[str, str | Secret]) -> CIMultiDict[str]:
     )
 
 
-def _bare(error: SourceError) -> SourceError:
+def _bare(error: UploaderError) -> UploaderError:
     """Strip the frames that lead through the library."""
     return error.with_traceback(None)
 

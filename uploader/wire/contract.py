@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from uploader.errors import SourceError
+from uploader.errors import UploaderError
 from uploader.http import Request, Response
 
 
@@ -36,7 +36,7 @@ class Sink(Protocol):
 class StreamedBody(Protocol):
     """A body that streams itself into a socket."""
 
-    error: SourceError | None
+    error: UploaderError | None
     accepted: int
 
     def __len__(self) -> int: ...
@@ -54,7 +54,8 @@ class Wire(Protocol):
         """Send `request` once and return the whole answer.
 
         Raises `NetworkError` (with `ambiguous`), `ProtocolError` for an answer that came before the
-        body was out and looks like success, and the `SourceError` of a body that could not be read.
+        body was out and looks like success, and what a body kept for itself
+        (`SourceError`, `LeaseLostError`).
         """
         ...
 

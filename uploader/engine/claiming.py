@@ -1,0 +1,232 @@
+"""Finds out whether an upload was made before, and takes the right to drive it.
+
+Rule: nothing is posted twice. What is done is answered from the journal, what another run drives is
+refused, what was interrupted goes on. Blocking: reads files and the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uploader.engine.content import check_parts, fingerprint
+from uploader.engine.logbook import LEASE_TTL
+from uploader.engine.prepare import Prepared, check_credentials
+from uploader.errors import (
+    ConfigurationError,
+    JournalError,
+    LeaseHeldError,
+    SourceChangedError,
+    UploaderError,
+)
+from uploader.identity import identity
+from uploader.journal import ENDED, Entry, Journal, Lease, State
+from uploader.model import Outcome, SourceFacts, UploadResult
+from uploader.secret import Secret
+from uploader.source import SourceInput, describe
+from uploader.transport import CredentialSource, Destination
+
+LOG = logging.getLogger("uploader")
+
+
+@dataclass(slots=True)
+class Claimed:
+    """An upload that this run may drive (`lease`), or whose result is known (`recorded`)."""
+
+    prepared: Prepared
+    entry: Entry
+    lease: Lease | None
+    recorded: UploadResult | None = None
+    fresh: bool = False
+    """Whether nothing was ever sent for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a caller says about identity and time."""
+
+    key: str | None = None
+    again: bool = False
+    not_before: float | None = None
+    not_after: float | None = None
+
+
+def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
+    """Record the upload or find it recorded; raise `LeaseHeldError` when another run drives it."""
+    entry = draft(prepared, journal, wish)
+    found = journal.claim(entry, LEASE_TTL, again=wish.again)
+    if found.fresh:
+        return Claimed(prepared, found.entry, found.lease, fresh=True)
+    if found.entry.state in ENDED:
+        if _same_content(prepared, journal, found.entry):
+            return Claimed(prepared, found.entry, None, recorded(found.entry))
+        # Equal samples, other content: another upload after all.
+        fresh = journal.claim(entry, LEASE_TTL, again=True)
+        return Claimed(prepared, fresh.entry, fresh.lease, fresh=True)
+    if found.lease is None:
+        holder = found.entry.holder or "another run"
+        raise LeaseHeldError(
+            f"the upload {found.entry.upload_id} is being driven by {holder}",
+            holder=holder,
+            upload_id=found.entry.upload_id,
+        ).hint("it goes on there; look at it with: uploader show " + found.entry.upload_id)
+    return Claimed(_adopt(prepared, journal, found.entry, found.lease), found.entry, found.lease)
+
+
+def take(
+    upload_id: str,
+    journal: Journal,
+    rebuild: Any,
+    *,
+    source: SourceInput | None,
+    credentials: CredentialSource | None,
+    look_only: bool,
+) -> Claimed:
+    """Lease a recorded upload to go on with it.
+
+    `rebuild(transport, fields)` returns its destination. Raises `JournalError` for an unknown id,
+    `LeaseHeldError`, `ConfigurationError` and `SourceError`.
+    """
+    known = journal.get(upload_id)
+    if known is None:
+        raise JournalError(f"the journal has no upload {upload_id}", upload_id=upload_id)
+    destination: Destination = rebuild(known.transport, known.destination)
+    if known.state in ENDED:
+        return Claimed(_without_source(known, destination), known, None, recorded(known))
+    check_credentials(destination, credentials)
+    entry, lease = journal.take(upload_id, LEASE_TTL)
+    try:
+        if look_only or entry.state is State.PROCESSING:
+            return Claimed(_without_source(entry, destination), entry, lease)
+        return Claimed(_with_source(entry, destination, source), entry, lease)
+    except BaseException:
+        journal.release(lease)
+        raise
+
+
+def draft(prepared: Prepared, journal: Journal, wish: Wish) -> Entry:
+    """Return the entry that a journal would hold of a prepared upload."""
+    destination, facts = prepared.destination, prepared.facts
+    print_ = fingerprint(prepared.source, facts.name, facts.size)
+    key, session = wish.key, prepared.session
+    if session is not None:
+        # Opened elsewhere: the session is the upload, whatever is sent into it.
+        opened = "".join(secret.reveal() for _, secret in sorted(session.secrets.items()))
+        key = f"session {journal.stand_in(opened.encode())}"
+    return Entry(
+        upload_id=prepared.upload_id,
+        identity=identity(
+            transport=prepared.transport.name,
+            origin=destination.origin,
+            account=_account(destination, journal),
+            fields=destination.identity_fields(),
+            fingerprint=print_,
+            key=key,
+        ),
+        transport=prepared.transport.name,
+        account=destination.account,
+        key=key,
+        name=facts.name,
+        source=_path(prepared.source),
+        fingerprint=print_,
+        content_type=prepared.content_type,
+        destination=destination.fields(),
+        plan=prepared.plan,
+        session=session,
+        state=State.QUEUED if session is None else State.SENDING,
+        not_before=wish.not_before,
+        not_after=wish.not_after,
+    )
+
+
+def recorded(entry: Entry) -> UploadResult:
+    """Return the result that the journal has of an upload."""
+    error = None
+    if entry.error is not None:
+        error = UploaderError(str(entry.error.get("message", "")), upload_id=entry.upload_id)
+        error.code = str(entry.error.get("code", error.code))
+    return UploadResult(
+        outcome=entry.outcome or Outcome.SUSPENDED,
+        upload_id=entry.upload_id,
+        transport=entry.transport,
+        account=entry.account,
+        location=entry.location,
+        fields=entry.fields,
+        error=error,
+        size=entry.plan.size,
+        parts=entry.plan.count,
+    )
+
+
+def _account(destination: Destination, journal: Journal) -> str:
+    if destination.account is not None:
+        return destination.account
+    token = destination.access_token
+    if token is None:
+        return ""
+    LOG.warning(
+        "no account is named: after a token rotation the same upload would count as another one"
+    )
+    return "token " + journal.stand_in(Secret(token).reveal().encode())
+
+
+def _adopt(prepared: Prepared, journal: Journal, entry: Entry, lease: Lease) -> Prepared:
+    """Go on with a recorded upload; its cut stands once it was opened."""
+    prepared.upload_id = entry.upload_id
+    prepared.session = entry.session
+    if entry.session is not None:
+        prepared.plan, prepared.content_type = entry.plan, entry.content_type
+    elif entry.plan != prepared.plan:
+        journal.save(lease, {"plan": prepared.plan})
+    return prepared
+
+
+def _same_content(prepared: Prepared, journal: Journal, entry: Entry) -> bool:
+    """Compare whole content, part by part, before a match suppresses a post."""
+    if entry.plan.size != prepared.facts.size:
+        return False
+    parts = journal.parts(entry.upload_id)
+    return check_parts(prepared.source, prepared.facts.name, entry.plan, parts) is None
+
+
+def _with_source(entry: Entry, destination: Destination, source: SourceInput | None) -> Prepared:
+    given = source if source is not None else entry.source
+    if given is None:
+        raise ConfigurationError(
+            f"the upload {entry.upload_id} has no path in the journal", upload_id=entry.upload_id
+        ).hint("give the file: resume(upload_id, source)")
+    facts, opened = describe(given)
+    if fingerprint(opened, facts.name, facts.size) != entry.fingerprint:
+        raise SourceChangedError(
+            f"{facts.name} is not the file that the upload {entry.upload_id} was begun with",
+            upload_id=entry.upload_id,
+        )
+    return _prepared(entry, destination, opened, facts)
+
+
+def _without_source(entry: Entry, destination: Destination) -> Prepared:
+    return _prepared(entry, destination, None, SourceFacts(entry.name, entry.plan.size))
+
+
+def _prepared(
+    entry: Entry, destination: Destination, source: SourceInput | None, facts: SourceFacts
+) -> Prepared:
+    return Prepared(
+        upload_id=entry.upload_id,
+        source=source,
+        facts=facts,
+        destination=destination,
+        transport=destination.transport(),
+        content_type=entry.content_type,
+        plan=entry.plan,
+        session=entry.session,
+    )
+
+
+def _path(source: SourceInput | None) -> str | None:
+    if isinstance(source, str | os.PathLike):
+        return str(Path(source).absolute())
+    return None

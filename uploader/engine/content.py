@@ -1,0 +1,77 @@
+"""Reads a file's content to tell what it is: fingerprints, and proofs that it is still the same.
+
+Rule: blocking reads by `pread`, never through a mapping, so that a truncated file is an error and
+not a crash. Called on worker threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import xxhash
+
+from uploader.errors import SourceChangedError, SourceReadError
+from uploader.identity import sample_places
+from uploader.journal import PartRecord
+from uploader.model import MIB, Plan
+from uploader.source import SourceInput, descriptor_of
+
+Read = Callable[[int, int], bytes]
+
+
+def fingerprint(source: SourceInput, name: str, size: int) -> str:
+    """Return size and sampled digest as one word, the same for equal content on any machine."""
+    digest = xxhash.xxh3_128()
+    with _reading(source, name) as read:
+        for start, length in sample_places(size):
+            digest.update(_exactly(read, name, start, length))
+    return f"{size}-{digest.hexdigest()}"
+
+
+def check_parts(
+    source: SourceInput, name: str, plan: Plan, parts: Sequence[PartRecord]
+) -> int | None:
+    """Return the index of the first recorded part whose content differs now, `None` when none does.
+
+    Parts without a digest are passed over.
+    """
+    with _reading(source, name) as read:
+        for record in parts:
+            if record.digest is None:
+                continue
+            part = plan.part(record.index)
+            digest = xxhash.xxh3_128()
+            for start in range(part.start, part.stop, MIB):
+                digest.update(_exactly(read, name, start, min(MIB, part.stop - start)))
+            if digest.hexdigest() != record.digest:
+                return record.index
+    return None
+
+
+@contextmanager
+def _reading(source: SourceInput, name: str) -> Iterator[Read]:
+    """Yield a function that reads bytes from a place."""
+    if isinstance(source, bytes):
+        yield lambda start, length: source[start : start + length]
+        return
+    fd = descriptor_of(source, name)
+    try:
+        yield lambda start, length: os.pread(fd, length, start)
+    except OSError as error:
+        raise SourceReadError(f"{name} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(fd)
+
+
+def _exactly(read: Any, name: str, start: int, length: int) -> bytes:
+    pieces, missing = [], length
+    while missing:
+        piece = read(start + length - missing, missing)
+        if not piece:
+            raise SourceChangedError(f"{name} ends at byte {start + length - missing:,}")
+        pieces.append(piece)
+        missing -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

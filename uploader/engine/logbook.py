@@ -1,0 +1,84 @@
+"""One upload's page in the journal, and the lease on it.
+
+Rule: the journal is called on worker threads; a record whose loss could post twice is on the disk
+before the request goes out. A run whose lease has lapsed by its own monotonic clock sends nothing
+more, whatever the journal says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+from uploader.errors import JournalError, LeaseLostError
+from uploader.journal import Entry, Journal, Lease, PartRecord
+
+LEASE_TTL = 60.0
+"""Seconds after which a silent run may be taken over."""
+RENEW_EVERY = LEASE_TTL / 4
+SAFE = 0.8
+"""The share of a lease's life in which a run still sends: clocks run at slightly unlike speeds."""
+
+
+class Logbook:
+    """Record how one leased upload fares."""
+
+    def __init__(self, journal: Journal, entry: Entry, lease: Lease, executor: Executor) -> None:
+        self._journal = journal
+        self._executor = executor
+        self._lease = lease
+        # The machine's own monotonic clock, not the engine's, which a test may move: a lease is
+        # renewed, and lapses, in real time.
+        self._granted = time.monotonic()
+        self._lost = False
+        self.entry = entry
+
+    def permit(self) -> None:
+        """Raise `LeaseLostError` when this run may not send another byte."""
+        age = time.monotonic() - self._granted
+        if self._lost or age > self._lease.ttl * SAFE:
+            raise LeaseLostError(
+                f"the lease on {self.entry.upload_id} was not renewed for {age:.0f} s",
+                upload_id=self.entry.upload_id,
+            )
+
+    async def keep(self, lost: Callable[[], None]) -> None:
+        """Renew the lease until cancelled; call `lost` when it cannot be held any longer."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            before = time.monotonic()
+            try:
+                await self._do(lambda: self._journal.renew(self._lease))
+                self._granted = before
+            except LeaseLostError:
+                self._lost = True
+            except JournalError:
+                pass  # tried again; `permit` ends the run when it takes too long
+            with contextlib.suppress(LeaseLostError):
+                self.permit()
+                continue
+            lost()
+            return
+
+    async def save(
+        self, *, part: PartRecord | None = None, durable: bool = False, **changes: Any
+    ) -> None:
+        """Write fields of the entry, and a part; raise `JournalError`."""
+        await self._do(lambda: self._journal.save(self._lease, changes, part=part, durable=durable))
+        self.entry = replace(self.entry, **changes)
+
+    async def parts(self) -> list[PartRecord]:
+        return list(await self._do(lambda: self._journal.parts(self.entry.upload_id)))
+
+    async def release(self) -> None:
+        """Give the lease back; a journal that cannot be reached lets it lapse."""
+        with contextlib.suppress(JournalError):
+            await self._do(lambda: self._journal.release(self._lease))
+
+    async def _do(self, call: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)

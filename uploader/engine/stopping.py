@@ -1,0 +1,76 @@
+"""Why and how a run is stopped from outside.
+
+Rule: the first reason counts; stopping cancels the run's task, which then says how the upload
+stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Any
+
+from uploader.engine.settings import Clock
+from uploader.errors import LeaseLostError, SourceError, UploadCancelledError, UploaderError
+from uploader.source import Source
+
+GUARD_EVERY = 0.5
+"""Seconds between looks at the file: who wants to change it waits about this long for us."""
+
+
+class StopReason(Enum):
+    """Why a run is stopped."""
+
+    CANCELLED = "cancelled"
+    SUSPENDED = "suspended"
+    LEASE_LOST = "lease lost"
+    SOURCE_LOST = "source lost"
+
+
+class Suspended(UploadCancelledError):
+    """The run's time was up at a part's boundary."""
+
+
+class Stop:
+    """The brake of one run."""
+
+    def __init__(self, clock: Clock, time_limit: float | None) -> None:
+        self._clock = clock
+        self._until = None if time_limit is None else clock.monotonic() + time_limit
+        self.task: asyncio.Task[Any] | None = None
+        self.reason: StopReason | None = None
+        self.error: UploaderError | None = None
+
+    def now(self, reason: StopReason, error: UploaderError | None = None) -> None:
+        """Stop the run as soon as it can be."""
+        if self.reason is not None:
+            return
+        self.reason = reason
+        self.error = error
+        if reason is StopReason.LEASE_LOST and error is None:
+            self.error = LeaseLostError("another run may drive this upload now")
+        if self.task is not None:
+            self.task.cancel()
+
+    def consume(self) -> None:
+        """Take the cancellation: the run goes on to say how things stand."""
+        if self.task is not None and self.task.cancelling():
+            self.task.uncancel()
+
+    def at_boundary(self) -> None:
+        """Raise when the time is up."""
+        if self._until is not None and self._clock.monotonic() >= self._until:
+            # Not `now`: a task that cancels itself would be cancelled once more at its next wait.
+            self.reason = StopReason.SUSPENDED
+            self.error = Suspended("the time limit was reached")
+            raise asyncio.CancelledError
+
+    async def guard(self, source: Source) -> None:
+        """Stop the run, also while it waits, when its file changes or is about to."""
+        while True:
+            await asyncio.sleep(GUARD_EVERY)
+            try:
+                source.check()
+            except SourceError as error:
+                self.now(StopReason.SOURCE_LOST, error)
+                return

@@ -1,0 +1,72 @@
+"""Watches an upload whose bytes are all confirmed, until the server has its last word.
+
+Rule: a status that cannot be had is no failure: the upload is PROCESSING as long as nobody says
+otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uploader.engine.caller import FlowCaller
+from uploader.engine.settings import Clock
+from uploader.engine.standing import Standing, ended
+from uploader.engine.telling import Teller
+from uploader.errors import UploaderError
+from uploader.model import Outcome, Processing, Session
+from uploader.pacing import PollPolicy
+from uploader.transport import Transport
+
+
+class Watcher:
+    """Complete an upload and ask about it."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        caller: FlowCaller,
+        clock: Clock,
+        policy: PollPolicy,
+        teller: Teller,
+    ) -> None:
+        self._transport = transport
+        self._caller = caller
+        self._clock = clock
+        self._policy = policy
+        self._teller = teller
+
+    async def watch(
+        self, session: Session, processing: Processing | None, *, wait: bool
+    ) -> Standing:
+        """Return how the upload stands when the server has ended, or the patience has."""
+        began = self._clock.monotonic()
+        completion = await self._caller.call(
+            "complete", lambda: self._transport.complete(session, {}), repeatable=True
+        )
+        fields = {**session.fields, **completion.fields}
+        poll = getattr(self._transport, "poll", None)
+        if poll is None:
+            return Standing(Outcome.DONE, completion.location, fields)
+        if processing is None and not wait:
+            return Standing(Outcome.PROCESSING, completion.location, fields)
+        waits = self._policy.waits()
+        while processing is None or not processing.is_terminal:
+            processing = await self._ask(poll, session)
+            self._teller.processing(processing, self._clock.monotonic() - began)
+            if processing.is_terminal:
+                break
+            pause = next(waits, None)
+            if pause is None:
+                fields.update(processing.fields)
+                return Standing(Outcome.PROCESSING, completion.location, fields)
+            await self._clock.sleep(pause)
+        return ended(processing, fields)
+
+    async def _ask(self, poll: Any, session: Session) -> Processing:
+        try:
+            answer: Processing = await self._caller.call(
+                "poll", lambda: poll(session), repeatable=True
+            )
+        except UploaderError as error:  # that of a credentials callable, too
+            return Processing("UNREACHABLE", fields={"status_error": error.message})
+        return answer
