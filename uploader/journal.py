@@ -234,9 +234,9 @@ class Journal(Protocol):
     def prune(self, older_than: float) -> int:
         """Remove what ended and last changed before a moment; return how many entries that took.
 
-        DEAD entries go. A DONE one keeps what prevents a second post and tells of the first
-        (identity, fingerprint, digest, location, fields, plan, times) and loses its session, parts,
-        source and destination. All others stay as they are, UNKNOWN ones above all.
+        DEAD entries go. A DONE one keeps what prevents a second post and tells of the first, the
+        digests of its parts too: the same samples are not yet the same content. It loses its
+        session, its source and the receipts. All others stay as they are, UNKNOWN ones above all.
         """
         ...
 

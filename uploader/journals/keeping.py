@@ -12,12 +12,10 @@ from typing import Final
 _OLD: Final = "updated < ? AND lease_until <= ?"
 _DEAD: Final = f"state IN ('failed', 'cancelled') AND {_OLD}"
 _DONE: Final = (
-    f"state = 'done' AND {_OLD}"
-    " AND (session IS NOT NULL OR source IS NOT NULL OR destination <> '{}')"
+    f"state = 'done' AND {_OLD} AND (session IS NOT NULL OR source IS NOT NULL OR EXISTS"  # noqa: S608
+    " (SELECT 1 FROM parts WHERE parts.upload_id = uploads.upload_id AND receipt <> '{}'))"
 )
-_SLIM: Final = (
-    "session = NULL, sealed = NULL, session_created = NULL, source = NULL, destination = '{}'"
-)
+_SLIM: Final = "session = NULL, sealed = NULL, session_created = NULL, source = NULL"
 
 
 def prunable(db: sqlite3.Connection, older_than: float, *, now: float) -> list[str]:
@@ -32,7 +30,7 @@ def prunable(db: sqlite3.Connection, older_than: float, *, now: float) -> list[s
 def prune(db: sqlite3.Connection, ids: Sequence[str], older_than: float, *, now: float) -> int:
     """Prune those of some uploads that still may be; return how many.
 
-    Of what is DONE the row stays: it prevents a second post.
+    Of what is DONE the row stays, with the digests of its parts: they prevent a second post.
     """
     keys = [(upload_id, older_than, now) for upload_id in ids]
     dead = db.executemany(f"DELETE FROM uploads WHERE upload_id = ? AND {_DEAD}", keys).rowcount  # noqa: S608
@@ -41,9 +39,9 @@ def prune(db: sqlite3.Connection, ids: Sequence[str], older_than: float, *, now:
         keys,
     ).rowcount
     db.executemany(
-        "DELETE FROM parts WHERE upload_id = ?"
-        " AND upload_id IN (SELECT upload_id FROM uploads WHERE upload_id = ? AND state = 'done')",
-        [(upload_id, upload_id) for upload_id in ids],
+        "UPDATE parts SET receipt = '{}' WHERE upload_id = ? AND receipt <> '{}'"
+        " AND EXISTS (SELECT 1 FROM uploads WHERE upload_id = parts.upload_id AND state = 'done')",
+        [(upload_id,) for upload_id in ids],
     )
     return dead + done
 

@@ -253,17 +253,16 @@ class MemoryJournal:
                         return
 
     def _prune(self, row: _Row) -> bool:
-        """Of what is DONE the entry stays: it prevents a second post."""
+        """Of what is DONE the entry stays, and the parts' digests: they prevent a second post."""
         entry = row.entry
         if entry.state in DEAD:
             self._remove(row)
             return True
-        slim = replace(entry, session=None, source=None, destination={})
-        if slim == entry:
-            return False
-        row.entry = slim
-        row.parts.clear()
-        return True
+        slim = replace(entry, session=None, source=None)
+        parts = {index: replace(part, receipt={}) for index, part in row.parts.items()}
+        changed = (slim, parts) != (entry, row.parts)
+        row.entry, row.parts = slim, parts
+        return changed
 
     def _holder(self, row: _Row) -> str | None:
         if row.lease is None or row.until <= self._clock():
