@@ -149,11 +149,11 @@ def test_while_a_retry_is_waited_for(films: Films) -> None:
 
 
 def test_closing_the_uploader_stops_what_runs(films: Films) -> None:
-    """Closing is a cancellation of all: it ends in time, and whoever waits gets an end."""
+    """Closing suspends all: it ends in time, and whoever waits gets an end."""
     case = Case("closed", (put(2, stall_after=EARLY),), done())
     with scene(films, case, timeouts=PATIENT) as playing:
         handle = playing.uploader.submit(films.long, playing.destination())
         playing.sandbox.wait_for(lambda: some_is_read(1)(playing))
         playing.uploader.close()
-        assert handle.result(0).outcome is Outcome.CANCELLED
+        assert handle.result(0).outcome is Outcome.SUSPENDED
         assert playing.sandbox.violations == []
