@@ -6,13 +6,14 @@ refused, what was interrupted goes on. Blocking: reads files and the journal.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from uploader.engine.content import check_parts, fingerprint
+from uploader.engine.content import check_parts, fingerprint, whole_digest
 from uploader.engine.logbook import LEASE_TTL
 from uploader.engine.prepare import Prepared, check_credentials
 from uploader.errors import (
@@ -58,14 +59,19 @@ def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     """Record the upload or find it recorded; raise `LeaseHeldError` when another run drives it."""
     entry = draft(prepared, journal, wish)
     found = journal.claim(entry, LEASE_TTL, again=wish.again)
-    if found.fresh:
-        return Claimed(prepared, found.entry, found.lease, fresh=True)
-    if found.entry.state in ENDED:
+    if found.entry.state in ENDED and not found.fresh:
         if _same_content(prepared, journal, found.entry):
             return Claimed(prepared, found.entry, None, recorded(found.entry))
-        # Equal samples, other content: another upload after all.
-        fresh = journal.claim(entry, LEASE_TTL, again=True)
-        return Claimed(prepared, fresh.entry, fresh.lease, fresh=True)
+        # Equal samples, other content: another upload, known by its whole digest from now on.
+        facts = prepared.facts
+        digest = whole_digest(prepared.source, facts.name, facts.size)
+        told_apart = hashlib.sha256(f"{entry.identity} {digest}".encode()).hexdigest()
+        entry = replace(entry, identity=told_apart, digest=digest)
+        found = journal.claim(entry, LEASE_TTL, again=wish.again)
+        if found.entry.state in ENDED and not found.fresh:
+            return Claimed(prepared, found.entry, None, recorded(found.entry))
+    if found.fresh:
+        return Claimed(prepared, found.entry, found.lease, fresh=True)
     if found.lease is None:
         holder = found.entry.holder or "another run"
         raise LeaseHeldError(
