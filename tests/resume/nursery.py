@@ -10,17 +10,19 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import ssl
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.resume.watched import Watched
 from transports.tiktok import DirectPost
 from uploader import Uploader, UploaderError
 from uploader.events import Event
@@ -103,50 +105,18 @@ def kill(pid: int) -> None:
 # What follows runs in the processes themselves.
 
 
-class Deadly:
-    """A journal that kills its process at the `at`-th record: before it, or right after it."""
-
-    def __init__(self, journal: Journal, at: int, *, after: bool) -> None:
-        self._journal = journal
-        self._left = at
-        self._after = after
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._journal, name)
-
-    def claim(self, *given: Any, **named: Any) -> Any:
-        return self._counted(lambda: self._journal.claim(*given, **named))
-
-    def take(self, *given: Any, **named: Any) -> Any:
-        return self._counted(lambda: self._journal.take(*given, **named))
-
-    def save(self, *given: Any, **named: Any) -> Any:
-        return self._counted(lambda: self._journal.save(*given, **named))
-
-    def release(self, *given: Any, **named: Any) -> Any:
-        return self._counted(lambda: self._journal.release(*given, **named))
-
-    def _counted(self, record: Callable[[], Any]) -> Any:
-        self._left -= 1
-        if self._left == 0 and not self._after:
-            kill(os.getpid())
-        value = record()
-        if self._left == 0:
-            kill(os.getpid())
-        return value
-
-
 def work(order: Mapping[str, Any]) -> dict[str, Any]:
     """Upload `film` by `journal` to `post`, and tell how it ended.
 
-    `dies` is (number of the record, whether after it); `ca` trusts an authority; `tells` names
-    events that are told as they happen; `resume` goes on with an id.
+    `dies` is (number of a record, whether after it), `full` the record from which on the disk takes
+    nothing; `ca` trusts an authority; `tells` names events that are told as they happen.
     """
     trusted = ssl.create_default_context(cadata=order["ca"]) if order.get("ca") else None
     journal: Any = order["journal"]
     if order.get("dies"):
-        at, after = order["dies"]
-        journal = Deadly(SqliteJournal(journal), at, after=after)
+        journal = _deadly(SqliteJournal(journal), *order["dies"])
+    if order.get("full"):
+        journal = _on_a_full_disk(SqliteJournal(journal), order["full"])
 
     def tell(event: Event) -> None:
         if type(event).__name__ in order.get("tells", ()):
@@ -160,6 +130,26 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
         except UploaderError as error:
             return {"raised": error.to_dict(), "holder": getattr(error, "holder", None)}
         return {"result": result.to_dict()}
+
+
+def _deadly(journal: Journal, at: int, after: bool) -> Any:
+    """Let the process die at a record."""
+
+    def die(number: int) -> None:
+        if number == at:
+            kill(os.getpid())
+
+    return Watched(journal, after=die) if after else Watched(journal, before=die)
+
+
+def _on_a_full_disk(journal: Journal, at: int) -> Any:
+    """Let the kernel refuse every write to a file from a record on."""
+
+    def fill(number: int) -> None:
+        if number == at:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    return Watched(journal, before=fill)
 
 
 def _say(value: Any) -> None:

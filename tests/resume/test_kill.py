@@ -9,24 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.resume.nursery import Nursery, kill
+from tests.resume.records import FIRST, OPENING, RECORDS, SESSION
 from tests.resume.stage import Stage
 from uploader import Outcome
 from uploader.journal import State
 
 BEFORE, AFTER = False, True
-RECORDS = (
-    "claim",
-    "opening",
-    "session",
-    "first part",
-    "second part",
-    "committing",
-    "last part",
-    "processing",
-    "done",
-    "lease given back",
-)
-LOST_INIT = {(2, AFTER), (3, BEFORE)}
+LOST_INIT = {(OPENING, AFTER), (SESSION, BEFORE)}
 """Between sending `init` and recording its answer."""
 MOMENTS = [
     pytest.param(number, after, id=f"{'after' if after else 'before'} {name}")
@@ -62,7 +51,7 @@ def test_killed_at_every_record_of_a_resumed_run(
     stage: Stage, children: Nursery, number: int
 ) -> None:
     """A run that goes on after a kill may be killed at any of its records, too."""
-    assert children.run(**stage.order(dies=(4, AFTER)))["exit"] == KILLED
+    assert children.run(**stage.order(dies=(FIRST, AFTER)))["exit"] == KILLED
     ended = children.run(**stage.order(dies=(number, BEFORE)))
 
     result = stage.upload()
