@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+import socket
 import time
 
 import pytest
@@ -137,3 +138,14 @@ def test_a_short_limit_does_not_wait_for_the_tick_of_a_long_one() -> None:
 def test_nobody_is_asked_about_a_connection_that_is_not_there() -> None:
     """No transport, no bytes."""
     assert unacknowledged(None) == 0
+
+
+async def test_nobody_can_tell_of_a_connection_that_is_closed() -> None:
+    """A tick may come between the end of a socket and that of its transport: it must not raise."""
+    near, far = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=near)
+    assert unacknowledged(transport) == 0
+    near.close()
+    far.close()
+    assert unacknowledged(transport) is None
+    transport.abort()

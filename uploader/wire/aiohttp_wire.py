@@ -200,13 +200,14 @@ class _Exchange:
         """Note how far the body was when the answer came.
 
         An answer acknowledges what its sender has read: bytes that nobody has acknowledged by then
-        were not read, although the kernel took them.
+        were not read, although the kernel took them. A connection that is closed by then proves
+        nothing.
         """
         if self.body is None:
             return
         pending = unacknowledged(self._transport)
-        if pending > ASIDE or not self.body.complete:
-            self.early = max(0, self.body.accepted - pending)
+        if pending is None or pending > ASIDE or not self.body.complete:
+            self.early = max(0, self.body.accepted - (pending or 0))
 
     def abandon(self) -> None:
         """Drop the connection at once; closing it in TLS's way would wait for the body."""
@@ -226,7 +227,7 @@ class _Exchange:
             return None
         if self.body is None:
             return Reached(0, all_out=True)
-        pending = unacknowledged(self._transport)
+        pending = unacknowledged(self._transport) or 0
         # Acknowledged bytes, headers and TLS records included: only their growth matters.
         return Reached(self.body.accepted - pending, self.body.complete and pending == 0)
 
