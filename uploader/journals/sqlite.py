@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from uploader.errors import ConfigurationError, JournalError
-from uploader.journal import DEAD, ENDED, Claim, Entry, Lease, PartRecord, State
+from uploader.journal import DEAD, ENDED, RESTORED, Claim, Entry, Lease, PartRecord, State
 from uploader.journals import rules
 from uploader.journals.database import Database
 from uploader.journals.filesystem import refuse_network
@@ -214,10 +214,10 @@ class SqliteJournal:
                 " lease_until = 0 WHERE lease_holder IS NOT NULL"
             )
             return db.execute(
-                "UPDATE uploads SET state = 'unknown', updated = ?"
-                " WHERE state IN ('queued', 'opening', 'sending', 'committing', 'processing')"
+                "UPDATE uploads SET state = 'unknown', error = ?, updated = ?"
+                " WHERE state NOT IN ('done', 'failed', 'cancelled')"
                 " OR (state IN ('failed', 'cancelled') AND updated >= ?)",
-                (self._clock(), since),
+                (rules.json_of(RESTORED), self._clock(), since),
             ).rowcount
 
     def check(self) -> Sequence[str]:
