@@ -14,7 +14,7 @@ PYTEST_FLAGS ?=
 LOCK_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench lock clean
+.PHONY: help demo test test-slow chaos lint format bench lock clean
 
 help: ## what can be done here
 	@echo "usage: make TARGET [PYTHON=python3.12]"
@@ -31,6 +31,9 @@ test: lint ## all that CI checks: ruff, mypy, layer contracts, tests; PYTEST_FLA
 
 test-slow: $(VENV)/.dev ## only the tests that take their time
 	$(BIN)/pytest -m slow $(PYTEST_FLAGS)
+
+chaos: $(VENV)/.dev ## kill and break uploads at hundreds of random moments; takes minutes
+	$(BIN)/pytest -m slow tests/resume $(PYTEST_FLAGS)
 
 lint: $(VENV)/.dev ## style, types and layers, without the tests
 	$(BIN)/ruff check .

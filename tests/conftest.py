@@ -1,10 +1,14 @@
-"""What every test may need, and nothing else: no skips in CI, TLS for one run, a mended mock.
+"""What every test may need, and nothing else: no skips in CI, a state directory of its own, TLS
+for one run, a mended mock.
 
 Stand-ins for servers and files live beside the tests that use them.
 """
 
+import itertools
 import os
 import ssl
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -56,6 +60,19 @@ class MockedResponse(aiohttp.ClientResponse):
 
 
 aioresponses.core.ClientResponse = MockedResponse  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def _states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Name a new directory for each test; who needs one makes it."""
+    home = tmp_path_factory.mktemp("states")
+    return (home / str(number) for number in itertools.count())
+
+
+@pytest.fixture(autouse=True)
+def _own_state(_states: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep journals that nobody named out of the developer's own state directory."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(_states)))
 
 
 @pytest.fixture(scope="session")

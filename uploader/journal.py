@@ -110,7 +110,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right of one run to drive an upload, until the journal's clock passes `until`."""
+    """The right of one run to drive an upload, for `ttl` seconds by the journal's clock.
+
+    It is good only through the journal object that gave it: neither a forked child nor another
+    opening writes under it.
+    """
 
     upload_id: str
     owner: str
@@ -236,9 +240,9 @@ class Journal(Protocol):
     def prune(self, older_than: float) -> int:
         """Remove what ended and last changed before a moment; return how many entries that took.
 
-        DEAD entries go. A DONE one keeps what prevents a second post and tells of the first
-        (identity, fingerprint, digest, location, fields, plan, times) and loses its session, parts,
-        source and destination. All others stay as they are, UNKNOWN ones above all.
+        DEAD entries go. A DONE one keeps what prevents a second post and tells of the first, the
+        digests of its parts too: the same samples are not yet the same content. It loses its
+        session, its source and the receipts. All others stay as they are, UNKNOWN ones above all.
         """
         ...
 

@@ -108,7 +108,7 @@ def test_upload_many_answers_in_order_errors_included(
         sandbox.assert_posted_once(clips[index], title=f"{index}.mp4")
 
 
-def test_cancelling_the_task_that_waits_cancels_the_upload(
+def test_cancelling_the_task_that_waits_stops_the_upload(
     run: Callable[..., Any], sandbox: Sandbox, post: Make, tmp_path: Path, still: FakeClock
 ) -> None:
     """A handler whose client went away takes its upload with it."""
@@ -129,7 +129,7 @@ def test_cancelling_the_task_that_waits_cancels_the_upload(
     assert len(puts(sandbox)) == 1
 
 
-def test_cancelling_while_the_upload_is_started_cancels_it_too(
+def test_cancelling_while_the_upload_is_started_stops_it_too(
     run: Callable[..., Any], sandbox: Sandbox, post: Make, tmp_path: Path, still: FakeClock
 ) -> None:
     """A cancellation that comes while the engine starts leaves no upload that nobody holds."""
@@ -158,14 +158,14 @@ def test_cancelling_while_the_upload_is_started_cancels_it_too(
                 await waiting
             handle = await asyncio.to_thread(handles.get)
             result = await asyncio.to_thread(handle.result, 10)
-            assert result.outcome in (Outcome.CANCELLED, Outcome.UNKNOWN)
+            assert result.outcome in (Outcome.SUSPENDED, Outcome.UNKNOWN)
 
     run(main())
     sandbox.clock.advance(60)
     assert not sandbox.posts
 
 
-def test_a_timeout_of_the_caller_cancels_the_upload(
+def test_a_timeout_of_the_caller_stops_the_upload(
     run: Callable[..., Any], sandbox: Sandbox, post: Make, tmp_path: Path, still: FakeClock
 ) -> None:
     """`asyncio.timeout` around an upload ends it."""
@@ -211,7 +211,7 @@ def test_closing_in_the_middle_ends_every_waiting_task(
 
     async def main() -> list[Any]:
         up = AsyncUploader(clock=still, metrics=False)
-        waiting = [asyncio.ensure_future(up.upload(clip, post())) for _ in range(3)]
+        waiting = [asyncio.ensure_future(up.upload(clip, post(title=t))) for t in "abc"]
         await asyncio.to_thread(sandbox.wait_for, lambda: len(sandbox.requests) == 3)
         await up.close(grace=1)
         return await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)

@@ -190,7 +190,7 @@ def test_events_are_delivered_before_the_result(
     """Who has the result has seen every event of it."""
     uploader = make_uploader(subscribers=[seen.append])
     for number in range(5):
-        uploader.upload(make_clip(tmp_path / f"{number}.mp4", 1000), post())
+        uploader.upload(make_clip(tmp_path / f"{number}.mp4", 1000 + number), post())
         assert named(seen).count("UploadCompleted") == number + 1
 
 

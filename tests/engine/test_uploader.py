@@ -369,8 +369,8 @@ def test_a_cancellation_at_any_moment_ends_the_upload(
     sandbox.script(*(Fault("init", delay=60) for _ in range(30)))
     uploader.start()
     handles = []
-    for _ in range(30):
-        handles.append(uploader.submit(clip, post()))
+    for number in range(30):
+        handles.append(uploader.submit(clip, post(title=str(number))))
         handles[-1].cancel()
         handles[-1].cancel()
     for handle in handles:
@@ -445,7 +445,7 @@ def test_an_exception_in_the_waiting_thread_stops_the_upload(
     make_uploader: Make, sandbox: Sandbox, post: Make, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """A task's soft time limit, thrown into `upload`, is passed on and the upload ends."""
+    """A task's soft time limit, thrown into `upload`, is passed on and suspends the upload."""
 
     class SoftTimeLimit(Exception):
         pass
@@ -466,7 +466,7 @@ def test_an_exception_in_the_waiting_thread_stops_the_upload(
     monkeypatch.setattr(handle.future, "result", interrupted)
     with pytest.raises(SoftTimeLimit):
         handle.wait()
-    assert handle.result(10).outcome is Outcome.CANCELLED
+    assert handle.result(10).outcome is Outcome.SUSPENDED
     sandbox.clock.advance(60)
 
 
@@ -486,7 +486,7 @@ def test_closing_in_the_middle_leaves_nothing(
     handles = [uploader.submit(clip, post(chunk_size=5_242_880)) for clip in clips]
     sandbox.wait_for(lambda: len(puts(sandbox)) == 2)
     uploader.close(grace=grace)
-    assert {end_of(handle) for handle in handles} <= {"cancelled", "closed"}
+    assert {end_of(handle) for handle in handles} <= {"suspended", "closed"}
     for thread in our_threads():
         thread.join(5)
     assert not our_threads()
@@ -505,7 +505,7 @@ def test_closing_before_an_upload_has_begun_ends_it(
     for _ in range(5):
         uploader = Uploader(clock=still, metrics=False)
         uploader.start()
-        handles = [uploader.submit(clip, post()) for _ in range(5)]
+        handles = [uploader.submit(clip, post(title=title)) for title in "abcde"]
         uploader.close()
         assert all(end_of(handle) for handle in handles)
 
@@ -561,12 +561,12 @@ def test_many_uploads_leak_no_descriptor(
 ) -> None:
     """After the first ones, further uploads leave the number of descriptors as it is."""
     clip = make_clip(tmp_path / "clip.mp4", 5_500_000)
-    for _ in range(3):
-        uploader.upload(clip, post())
+    for number in range(3):
+        uploader.upload(clip, post(title=f"before {number}"))
     before = descriptors()
     for number in range(10):
         source: Any = clip if number % 2 else io.BytesIO(b"\0\0\0\x20ftypisom" + bytes(100))
-        uploader.upload(source, post())
+        assert uploader.upload(source, post(title=str(number))).bytes_sent > 0
     del source
     # A fresh connection for init may still be on its way out.
     assert descriptors() <= before + 1
@@ -607,7 +607,10 @@ def test_a_bandwidth_is_held_over_all_uploads(
     seen: list[Event],
 ) -> None:  # fmt: skip
     """On a clock that moves by the waits alone, all bytes take the time that the rate says."""
-    rate, clips = 1_000_000.0, [make_clip(tmp_path / f"{n}.mp4", 3_000_000) for n in range(3)]
+    rate, clips = (
+        1_000_000.0,
+        [make_clip(tmp_path / f"{n}.mp4", 3_000_000, seed=n) for n in range(3)],
+    )
     uploader = make_uploader(bandwidth=rate, subscribers=[seen.append])
     began = still.now
     results = uploader.upload_many([(clip, post()) for clip in clips])

@@ -81,8 +81,10 @@ def failed(error: type[UploaderError], *, facts: Mapping[str, Any], **seen: Any)
 
 
 def gave_up(last: type[TransportError], *, facts: Mapping[str, Any], **seen: Any) -> Ends:
-    """Expect the last failure of a spent budget."""
-    return Ends(outcome=Outcome.FAILED, error=RetriesExhaustedError, last=last, facts=facts, **seen)
+    """Expect the last failure of a spent budget, and an upload that can be resumed."""
+    return Ends(
+        outcome=Outcome.SUSPENDED, error=RetriesExhaustedError, last=last, facts=facts, **seen
+    )
 
 
 def unknown(operation: str, **seen: Any) -> Ends:

@@ -15,6 +15,8 @@ class SteppedClock:
         self._sandbox = sandbox
         self.on_wait = on_wait
         self.waits: list[float] = []
+        self.stands = False
+        """Whether a wait, once begun, never ends."""
 
     def time(self) -> float:
         return self._sandbox.now()
@@ -29,4 +31,6 @@ class SteppedClock:
         self.waits.append(seconds)
         self._sandbox.advance(seconds)
         self.on_wait()
+        if self.stands:
+            await asyncio.get_running_loop().create_future()
         await asyncio.sleep(0)

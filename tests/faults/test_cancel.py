@@ -142,31 +142,24 @@ def test_while_a_finished_upload_is_watched(films: Films) -> None:
 
 def test_while_a_retry_is_waited_for(films: Films) -> None:
     """No request is out: CANCELLED, although init was sent and limited."""
-    waiting, release = threading.Event(), threading.Event()
+    waiting = threading.Event()
     case = Case("stopped", (init(status=429),), done())
     with scene(films, case) as playing:
-
-        def cancel() -> None:
-            waiting.set()
-            assert release.wait(10)
-
-        playing.clock.on_wait = cancel
+        playing.clock.on_wait, playing.clock.stands = waiting.set, True
         handle = playing.uploader.submit(films.small, playing.destination())
         assert waiting.wait(10)
-        # The engine's loop stands in the wait; the cancellation is what it finds next.
         handle.cancel()
-        release.set()
         result = handle.result(10)
         assert ended(result) == (Outcome.CANCELLED, UploadCancelledError)
         assert playing.seen("init") == 1
 
 
 def test_closing_the_uploader_stops_what_runs(films: Films) -> None:
-    """Closing is a cancellation of all: it ends in time, and whoever waits gets an end."""
+    """Closing suspends all: it ends in time, and whoever waits gets an end."""
     case = Case("closed", (put(2, stall_after=EARLY),), done())
     with scene(films, case, timeouts=PATIENT) as playing:
         handle = playing.uploader.submit(films.long, playing.destination())
         playing.sandbox.wait_for(lambda: some_is_read(1)(playing))
         playing.uploader.close()
-        assert handle.result(0).outcome is Outcome.CANCELLED
+        assert handle.result(0).outcome is Outcome.SUSPENDED
         assert playing.sandbox.violations == []

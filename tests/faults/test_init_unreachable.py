@@ -38,7 +38,7 @@ def post(port: int) -> DirectPost:
 
 def gave_up(result: UploadResult) -> NetworkError:
     """Return the failure that ended an upload of which nothing left this machine."""
-    assert result.outcome is Outcome.FAILED
+    assert result.outcome is Outcome.SUSPENDED
     assert isinstance(result.error, RetriesExhaustedError)
     assert result.error.attempts == 3
     failure = result.error.last
@@ -48,7 +48,7 @@ def gave_up(result: UploadResult) -> NetworkError:
 
 
 def test_refused(films: Films, deaf: socket.socket) -> None:
-    """Refused three times, the upload has failed, and nobody need wonder about a post."""
+    """Refused three times, the upload can be resumed, and nobody need wonder about a post."""
     clock = SteppedClock(SandboxClock())
     with Uploader(clock=clock, metrics=False) as uploader:
         failure = gave_up(uploader.upload(films.small, post(deaf.getsockname()[1])))

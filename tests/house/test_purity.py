@@ -16,7 +16,7 @@ WORDS_AND_CONTRACT = [
     f"uploader.{name}"
     for name in ("model", "http", "errors", "secret", "transport", "events", "journal")
 ]
-DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing")]
+DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing", "identity")]
 # Every other room of a transport is pure, whatever its name.
 EDGES = {"__init__", "accounts", "factory", "sandbox", "service", "webhooks"}
 

@@ -20,8 +20,8 @@ from uploader.journals import SqliteJournal
 from uploader.model import Plan
 
 def upload(upload_id, identity="same"):
-    plan = Plan(100, 40, 3)
-    return Entry(upload_id=upload_id, identity=identity, transport="tiktok", account="acme", plan=plan)
+    facts = dict(transport="tiktok", account="acme", plan=Plan(100, 40, 3))
+    return Entry(upload_id=upload_id, identity=identity, **facts)
 
 def say(value):
     os.write(1, json.dumps(value).encode() + b"\\n")

@@ -85,6 +85,23 @@ def test_a_child_does_not_keep_the_lease_of_its_parent(tmp_path: Path, child: st
         journal.close()
 
 
+def test_a_living_process_is_not_taken_for_dead(tmp_path: Path) -> None:
+    """Though it reads its own lock file, as a backup would, and though somebody removes that."""
+    path = tmp_path / "uploads.db"
+    program = HOLD.replace("say(", "open(f'{journal.path}.owners').close()\nsay(")
+    with children(program) as (holder,):
+        holder.say(str(path))
+        assert holder.hear() is True
+        before = SqliteJournal(path)
+        path.with_name("uploads.db.owners").unlink()
+        after = SqliteJournal(path)
+
+        for journal in (before, after):
+            with pytest.raises(LeaseHeldError):
+                journal.take("1", TTL)
+            journal.close()
+
+
 def test_a_forked_child_is_another_run(tmp_path: Path) -> None:
     """It sees its parent's lease held, gets its own, and leaves the parent's untouched."""
     program = """
@@ -93,6 +110,11 @@ lease = journal.claim(upload("1"), 1000).lease
 pid = os.fork()
 if not pid:
     say(journal.get("1").holder is not None)
+    try:
+        journal.save(lease, {"confirmed": 1})
+    except JournalError as error:
+        say(error.code)
+    journal.release(lease)
     say(journal.claim(upload("2"), 1000).lease is None)
     say(journal.claim(upload("3", "another"), 1000).lease is not None)
     journal.close()
@@ -104,7 +126,7 @@ say([journal.get("1").confirmed, journal.get("1").holder is not None])
     with children(program) as (parent,):
         parent.say(str(tmp_path / "uploads.db"))
 
-        assert [parent.hear() for _ in range(4)] == [True, True, True, [2, True]]
+        assert [parent.hear() for _ in range(5)] == [True, "lease_lost", True, True, [2, True]]
 
 
 def test_a_forked_child_writes_where_everybody_reads(tmp_path: Path) -> None:

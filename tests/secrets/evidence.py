@@ -9,6 +9,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -38,6 +39,12 @@ class Evidence:
             if at >= 0:
                 found.append(f"{where}: …{text[max(0, at - 120) : at + 40]}…")
         return found
+
+    def take_files(self, folder: Path) -> None:
+        """Take every file of a folder: a journal, and what SQLite keeps beside it."""
+        for path in folder.iterdir():
+            if path.is_file():
+                self.add(f"file {path.name}", path.read_bytes().decode("latin-1"))
 
     # -- what a caller holds ---------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import io
 import logging
 import random
 from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -82,6 +83,7 @@ def test_nothing_that_a_run_emits_shows_a_secret(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Neither the token nor an upload URL is anywhere, and the run did emit something."""
+    (tmp_path / "journal").mkdir(mode=0o700)
     small = tmp_path / "small.mp4"
     small.write_bytes(random.Random(8).randbytes(100_000))
     lines = {"console": io.StringIO(), "json": io.StringIO()}
@@ -90,12 +92,19 @@ def test_nothing_that_a_run_emits_shows_a_secret(
     registry, subscribed = CollectorRegistry(), Subscribed(evidence)
     with Sandbox(access_token=token.reveal(), strict=False) as sandbox:
         with Uploader(
-            registry=registry, subscribers=[subscribed], timeouts=HASTY, retry=AT_ONCE, poll=TWICE
+            journal=tmp_path / "journal" / "uploads.db",
+            registry=registry,
+            subscribers=[subscribed],
+            timeouts=HASTY,
+            retry=AT_ONCE,
+            poll=TWICE,
         ) as uploader:
             stage = Stage(sandbox, uploader, film, small, evidence, token)
             SCENES[name](stage)
             for thing in (*stage.held, uploader):
                 evidence.take(thing)
+            evidence.take_files(tmp_path / "journal")
+        evidence.take_files(tmp_path / "journal")
         urls = [Secret(post.url) for post in sandbox.uploads]
     for fmt, stream in lines.items():
         evidence.add(f"structlog as {fmt}", stream.getvalue())
@@ -147,7 +156,8 @@ async def test_nothing_that_the_asynchronous_face_raises_shows_a_secret(
         async with AsyncUploader(metrics=False, timeouts=HASTY, retry=AT_ONCE) as uploader:
             evidence.take_error(await raised(uploader.upload(film, destination)))
             sandbox.script(Fault("put", stall_after=1000))
-            task = asyncio.create_task(uploader.upload(film, destination))
+            other = replace(destination, title="another")
+            task = asyncio.create_task(uploader.upload(film, other))
             await asyncio.to_thread(sandbox.wait_for, lambda: sandbox.uploads[1].chunks[0].received)
             task.cancel()
             evidence.take_error(await raised(task))

@@ -89,7 +89,8 @@ def service(uploader: Uploader) -> TikTokPublishService:
 def clip(tmp_path: Path) -> Path:
     """A file that is an MP4 by name."""
     path = tmp_path / "clip.mp4"
-    path.write_bytes(b"x" * 1000)
+    # The journal of the shared uploader knows an upload again by its content.
+    path.write_bytes(f"{tmp_path}".encode().ljust(1000, b"x"))
     return path
 
 
@@ -212,10 +213,10 @@ def test_an_init_that_never_left_is_tried_again(
 def test_a_host_that_cannot_be_reached_is_given_up(
     api: aioresponses, uploader: Uploader, clip: Path
 ) -> None:
-    """Three attempts without a connection fail the upload; its outcome is known."""
+    """Three attempts without a connection suspend the upload: nothing can have been posted."""
     api.post(INIT, exception=aiohttp.ClientConnectionError(), repeat=True)
     result = upload(uploader, clip)
-    assert result.outcome is Outcome.FAILED
+    assert result.outcome is Outcome.SUSPENDED
     assert isinstance(result.error, RetriesExhaustedError)
     assert isinstance(result.error.last, NetworkError)
     assert result.error.attempts == len(sent(api, INIT)) == 3
@@ -237,10 +238,10 @@ def test_a_rate_limit_on_init_is_waited_out(
 def test_a_rate_limit_that_stays_ends_the_upload(
     api: aioresponses, uploader: Uploader, clip: Path, clock: FakeClock
 ) -> None:
-    """429 without end is given up after the time for rate limits, as a failure that is known."""
+    """429 without end is given up after the time for rate limits; nothing can have been posted."""
     api.post(INIT, status=429, payload=envelope(None, "rate_limit_exceeded"), repeat=True)
     result = upload(uploader, clip)
-    assert result.outcome is Outcome.FAILED
+    assert result.outcome is Outcome.SUSPENDED
     assert isinstance(result.error, RetriesExhaustedError)
     assert isinstance(result.error.last, RateLimitedError)
     assert 60 < sum(clock.waits) <= 300

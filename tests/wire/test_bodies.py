@@ -21,6 +21,8 @@ from uploader.wire import Sink
 
 MODES = pytest.mark.parametrize("mode", [SourceMode.MMAP, SourceMode.BUFFERED])
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+# Where the clock of the loop is waited for, on the loop that uploads run on.
+OURS = pytest.mark.asyncio(loop_factories=["uvloop"])
 STALL = Timeouts(connect=5.0, stall=0.25, response=5.0)
 SILENCE = Timeouts(connect=5.0, stall=5.0, response=0.25)
 
@@ -56,6 +58,7 @@ async def test_every_byte_arrives(
     assert digest.digest() == hashlib.sha256(film.read_bytes()).digest()  # noqa: ASYNC240
 
 
+@OURS
 @SECURE
 @MODES
 async def test_a_peer_that_stops_reading(
@@ -114,6 +117,7 @@ async def test_a_peer_that_is_slow_but_steady(film: Path) -> None:
         assert loop.time() - began > 2 * STALL.stall
 
 
+@OURS
 @SECURE
 @pytest.mark.parametrize("streamed", [True, False], ids=["body", "content"])
 async def test_a_peer_that_never_answers(
@@ -292,6 +296,7 @@ class Watched:
         """Nothing is held."""
 
 
+@OURS
 @SECURE
 async def test_a_written_slice_is_the_kernels(
     secure: bool, tls_server_context: ssl.SSLContext, tls_client_context: ssl.SSLContext

@@ -1,5 +1,6 @@
 """Which connection a request goes out on, and that it goes out once."""
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.wire.conftest import SIZE
 from tests.wire.peer import Connection, peer
-from tests.wire.rig import body_of, post, put, wire
+from tests.wire.rig import body_of, descriptors, post, put, wire
 from uploader import NetworkError
 from uploader.http import Response
 
@@ -35,6 +36,31 @@ async def test_what_must_not_be_sent_twice_gets_a_connection_of_its_own() -> Non
         await sender.send(post(server.url, fresh=True))
         await sender.send(post(server.url))
         assert (server.connections, len(server.heads)) == (3, 4)
+
+
+async def test_a_peer_that_says_no_farewell_keeps_no_connection(
+    tls_server_context: ssl.SSLContext, tls_client_context: ssl.SSLContext
+) -> None:
+    """A connection of its own ends with its answer; TLS would wait half a minute for the peer."""
+
+    async def mute(connection: Connection) -> None:
+        await connection.request()
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        try:
+            await connection.answer(200, b"{}")
+            await asyncio.Event().wait()
+        finally:
+            connection.writer.transport.abort()
+
+    async with (
+        peer(mute, tls=tls_server_context) as server,
+        wire(ssl_context=tls_client_context) as sender,
+    ):
+        before = descriptors()
+        assert (await sender.send(post(server.url, fresh=True))).status == 200
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert descriptors() <= before + 1  # at most the side of the peer
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])

@@ -1,17 +1,15 @@
 """The proxy variables are obeyed, ~/.netrc is not."""
 
-import asyncio
 import base64
-import contextlib
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.wire.peer import Connection, Peer, peer
+from tests.wire.peer import Connection, peer
 from tests.wire.rig import body_of, post, put, wire
+from tests.wire.tunnel import tunnel
 from uploader import NetworkError, ProtocolError
 from uploader.http import Request
 
@@ -23,33 +21,6 @@ async def polite(connection: Connection) -> None:
     while True:
         await connection.request()
         await connection.answer(206)
-
-
-@contextlib.asynccontextmanager
-async def tunnel(port: int) -> AsyncIterator[Peer]:
-    """Serve CONNECT: whatever host is asked for, the connection leads to `port`."""
-
-    async def talk(connection: Connection) -> None:
-        await connection.head()
-        connection.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            await asyncio.gather(
-                _carry(connection.reader, writer), _carry(reader, connection.writer)
-            )
-        finally:
-            writer.close()
-
-    async with peer(talk) as serving:
-        yield serving
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(1 << 16):
-        writer.write(piece)
-        await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
 
 
 @pytest.fixture

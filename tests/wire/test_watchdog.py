@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+import socket
 import time
 
 import pytest
@@ -137,3 +138,17 @@ def test_a_short_limit_does_not_wait_for_the_tick_of_a_long_one() -> None:
 def test_nobody_is_asked_about_a_connection_that_is_not_there() -> None:
     """No transport, no bytes."""
     assert unacknowledged(None) == 0
+
+
+async def test_nobody_can_tell_of_a_connection_that_is_closed() -> None:
+    """A tick may come when the socket has ended and its transport is still held: it is no error."""
+    near, far = socket.socketpair()
+    with near, far:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
+        assert unacknowledged(transport) == 0
+        transport.abort()
+        for _turn in range(3):
+            await asyncio.sleep(0)
+        assert near.fileno() == -1
+        assert not unacknowledged(transport)

@@ -26,6 +26,8 @@ from uploader.errors import ConfigurationError, UploaderError
 T = TypeVar("T")
 CLOSED: Final = "the uploader is closed"
 WAS_CLOSED: Final = "the uploader was closed"
+UNASKED_GRACE: Final = 1.0
+"""Seconds for runs to record where they stand when nobody called `close`."""
 _threads: weakref.WeakSet[EngineThread] = weakref.WeakSet()
 _dropped: deque[threading.Thread] = deque(maxlen=8)
 """Threads that end by themselves; the interpreter waits for the last of them."""
@@ -178,7 +180,7 @@ def _leave(loop: asyncio.AbstractEventLoop, engine: Engine, grace: float) -> Non
 
 def _drop(loop: asyncio.AbstractEventLoop, engine: Engine, thread: threading.Thread) -> None:
     """Stop an engine that nobody holds any more; whoever collects garbage must not wait."""
-    _leave(loop, engine, 0.0)
+    _leave(loop, engine, UNASKED_GRACE)
     _dropped.append(thread)
 
 
@@ -233,9 +235,9 @@ def _after_fork() -> None:
 
 def _at_exit() -> None:
     for running in list(_threads):
-        running.close(0.0)
+        running.close(UNASKED_GRACE)
     for thread in _dropped:
-        thread.join(1.0)
+        thread.join(2 * UNASKED_GRACE)
 
 
 atexit.register(_at_exit)

@@ -6,13 +6,14 @@ refused, what was interrupted goes on. Blocking: reads files and the journal.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from uploader.engine.content import check_parts, fingerprint
+from uploader.engine.content import check_parts, fingerprint, whole_digest
 from uploader.engine.logbook import LEASE_TTL
 from uploader.engine.prepare import Prepared, check_credentials
 from uploader.errors import (
@@ -23,13 +24,15 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.identity import identity
-from uploader.journal import ENDED, Entry, Journal, Lease, State
+from uploader.journal import ENDED, Claim, Entry, Journal, Lease, State
 from uploader.model import Outcome, SourceFacts, UploadResult
 from uploader.secret import Secret
 from uploader.source import SourceInput, describe
 from uploader.transport import CredentialSource, Destination
 
 LOG = logging.getLogger("uploader")
+CONFIRMED = ENDED | {State.PROCESSING}
+"""States in which a match suppresses a post: every byte was sent, or none will be."""
 
 
 @dataclass(slots=True)
@@ -58,14 +61,13 @@ def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     """Record the upload or find it recorded; raise `LeaseHeldError` when another run drives it."""
     entry = draft(prepared, journal, wish)
     found = journal.claim(entry, LEASE_TTL, again=wish.again)
+    if found.entry.state in CONFIRMED and not found.fresh:
+        if not _checked(prepared, journal, found):
+            entry, found = _claim_apart(entry, found, prepared, journal, wish)
+        if found.entry.state in ENDED and not found.fresh:
+            return Claimed(prepared, found.entry, None, recorded(found.entry))
     if found.fresh:
         return Claimed(prepared, found.entry, found.lease, fresh=True)
-    if found.entry.state in ENDED:
-        if _same_content(prepared, journal, found.entry):
-            return Claimed(prepared, found.entry, None, recorded(found.entry))
-        # Equal samples, other content: another upload after all.
-        fresh = journal.claim(entry, LEASE_TTL, again=True)
-        return Claimed(prepared, fresh.entry, fresh.lease, fresh=True)
     if found.lease is None:
         holder = found.entry.holder or "another run"
         raise LeaseHeldError(
@@ -74,6 +76,34 @@ def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
             upload_id=found.entry.upload_id,
         ).hint("it goes on there; look at it with: uploader show " + found.entry.upload_id)
     return Claimed(_adopt(prepared, journal, found.entry, found.lease), found.entry, found.lease)
+
+
+def _checked(prepared: Prepared, journal: Journal, found: Claim) -> bool:
+    """Compare whole content before a match counts; a file that cannot be read holds no lease."""
+    try:
+        return _same_content(prepared, journal, found.entry)
+    except BaseException:
+        if found.lease is not None:
+            journal.release(found.lease)
+        raise
+
+
+def _claim_apart(
+    entry: Entry, found: Claim, prepared: Prepared, journal: Journal, wish: Wish
+) -> tuple[Entry, Claim]:
+    """Claim another upload for equal samples of other content, known by its whole digest."""
+    if found.lease is not None:
+        journal.release(found.lease)
+    if entry.key is not None:
+        raise ConfigurationError(
+            f"the key {entry.key!r} stands for other content of the same size already",
+            upload_id=found.entry.upload_id,
+        ).hint("use a key of its own for each post")
+    facts = prepared.facts
+    digest = whole_digest(prepared.source, facts.name, facts.size)
+    told_apart = hashlib.sha256(f"{entry.identity} {digest}".encode()).hexdigest()
+    entry = replace(entry, identity=told_apart, digest=digest)
+    return entry, journal.claim(entry, LEASE_TTL, again=wish.again)
 
 
 def take(

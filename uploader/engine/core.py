@@ -26,6 +26,8 @@ from uploader.transport import CredentialSource, Destination, Flow
 from uploader.wire import Wire
 
 T = TypeVar("T")
+LAST_WORDS = 0.25
+"""Seconds for a run that outlived its grace to record where it stands."""
 WORTH_TELLING = 0.01
 """Waits for a limit that are shorter than this are not worth an event."""
 
@@ -114,6 +116,8 @@ class Engine:
             _, late = await asyncio.wait(running, timeout=grace)
             for task in late:
                 task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=LAST_WORDS)
         await self.wire.close()
         await self.hub.close()
         self.executor.shutdown(wait=False, cancel_futures=True)

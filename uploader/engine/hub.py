@@ -30,10 +30,11 @@ class EventHub:
         self._dropped = 0
         self._lump: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def emit(self, event: Event) -> None:
         """Queue an event; never blocks, never raises. Called on the engine's loop."""
-        if not self._subscribers:
+        if not self._subscribers or self._closed:
             return
         if self._queue.qsize() > MOST_WAITING:
             self._dropped += 1
@@ -63,8 +64,13 @@ class EventHub:
             LOG.warning("subscribers are slow: results do not wait for them")
 
     async def close(self) -> None:
-        """Deliver what waits, for at most two seconds, and end the thread."""
+        """Deliver what waits, for at most two seconds, and end the thread.
+
+        What is emitted by a run that did not end in its grace is not delivered: it would start a
+        thread that nobody ends.
+        """
         self._hand_over()
+        self._closed = True
         thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)

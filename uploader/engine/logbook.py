@@ -32,15 +32,13 @@ class Logbook:
         self._journal = journal
         self._executor = executor
         self._lease = lease
-        # The machine's own monotonic clock, not the engine's, which a test may move: a lease is
-        # renewed, and lapses, in real time.
-        self._granted = time.monotonic()
+        self._granted = elapsed()
         self._lost = False
         self.entry = entry
 
     def permit(self) -> None:
         """Raise `LeaseLostError` when this run may not send another byte."""
-        age = time.monotonic() - self._granted
+        age = elapsed() - self._granted
         if self._lost or age > self._lease.ttl * SAFE:
             raise LeaseLostError(
                 f"the lease on {self.entry.upload_id} was not renewed for {age:.0f} s",
@@ -51,7 +49,7 @@ class Logbook:
         """Renew the lease until cancelled; call `lost` when it cannot be held any longer."""
         while True:
             await asyncio.sleep(RENEW_EVERY)
-            before = time.monotonic()
+            before = elapsed()
             try:
                 await self._do(lambda: self._journal.renew(self._lease))
                 self._granted = before
@@ -82,3 +80,13 @@ class Logbook:
 
     async def _do(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+
+def elapsed() -> float:
+    """Return seconds that pass also while the machine sleeps, where the system counts them.
+
+    Not the engine's clock, which a test may move: a lease is renewed, and lapses, in real time. And
+    not `monotonic`, which stands still during a suspend while the journal's clock goes on.
+    """
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boottime is None else time.clock_gettime(boottime)

@@ -182,11 +182,11 @@ class OrderedSender:
 
     async def _attempt(self, state: _Try) -> Receipt:
         state.attempt += 1
-        state.cleared = False
         part = state.part
         self._check_lifetime()
         self._source.check()
         await self._reader.seek(part.start)
+        state.cleared = False
         self._body = body = PartBody(
             self._reader,
             part,

@@ -104,6 +104,8 @@ class UploadRun:
         self._session = logbook.entry.session
         self._sender: OrderedSender | None = None
         self._creating = False
+        self._unsettled = logbook.entry.state in (State.COMMITTING, State.UNKNOWN)
+        """Whether an earlier run may have posted, and the server has not told otherwise yet."""
         self._resumed_from: int | None = None
         self._began = self._clock.monotonic()
 
@@ -120,7 +122,8 @@ class UploadRun:
             standing = await self._stopped()
             raised = standing.error if isinstance(standing.error, SourceError) else None
         except (ConfigurationError, SourceError) as error:
-            raised, standing = error, Standing(Outcome.FAILED, error=error)
+            outcome = Outcome.UNKNOWN if self._in_doubt else Outcome.FAILED
+            raised, standing = error, Standing(outcome, error=error)
         except UploaderError as error:
             standing = failed(error, in_doubt=self._in_doubt)
         except Exception as error:
@@ -228,6 +231,7 @@ class UploadRun:
             opened = entry.state in (State.OPENING, State.UNKNOWN)
             if opened and not may_open_again(entry, self._transport, self._clock):
                 raise unanswered(entry, self._transport)
+            self._unsettled = False
             return Point(0)
         if self._fresh:
             return Point(0)  # opened elsewhere a moment ago: there is nothing to ask about
@@ -240,6 +244,8 @@ class UploadRun:
             await self._log.save(session=None, confirmed=0, state=State.QUEUED)
             return Point(0)
         plan = self.prepared.plan
+        if point.index < plan.count:
+            self._unsettled = False
         self._resumed_from = (
             plan.size if point.index == plan.count else (plan.part(point.index).start)
         )
@@ -342,7 +348,7 @@ class UploadRun:
     @property
     def _in_doubt(self) -> bool:
         """Whether a request that cannot be taken back may have been acted on."""
-        if self._creating and self._caller.in_flight:
+        if self._unsettled or (self._creating and self._caller.in_flight):
             return True
         if self._log.entry.state in (State.PROCESSING, State.UNKNOWN):
             return True
@@ -360,14 +366,16 @@ class UploadRun:
     async def _stopped(self) -> Standing:
         """Say how the upload stands when it was stopped from outside."""
         reason, lost = self.stop.reason, self.stop.error
-        if reason is StopReason.SOURCE_LOST:
-            return Standing(Outcome.FAILED, error=lost)
-        cancelled = reason is StopReason.CANCELLED
+        cancelled, file_lost = reason is StopReason.CANCELLED, reason is StopReason.SOURCE_LOST
         outcome = Outcome.CANCELLED if cancelled else Outcome.SUSPENDED
+        if file_lost:
+            outcome = Outcome.FAILED
         error = lost or UploadCancelledError(
             "the upload was cancelled" if cancelled else "the upload was suspended"
         )
         if self._log.entry.state is State.PROCESSING:
+            if file_lost:  # it has served its purpose
+                return Standing(Outcome.PROCESSING)
             error.hint("every byte was confirmed already: the destination goes on by itself")
             return Standing(Outcome.PROCESSING, error=error)
         if not self._in_doubt:

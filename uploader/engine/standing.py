@@ -45,11 +45,11 @@ def ended(processing: Processing, fields: Mapping[str, Any]) -> Standing:
 def failed(error: UploaderError, *, in_doubt: bool) -> Standing:
     """Return how an upload stands after `error`.
 
-    What may be tried again later is SUSPENDED, unless the irreversible request may have been acted
-    on: then nobody knows.
+    As long as the irreversible request may have been acted on, nobody knows, whatever went wrong
+    after it: a failed upload may be started anew. Else what may be tried again later is SUSPENDED.
     """
-    if isinstance(error, OutcomeUnknownError):
+    if in_doubt or isinstance(error, OutcomeUnknownError):
         return Standing(Outcome.UNKNOWN, error=error)
     if isinstance(error, RetriesExhaustedError | JournalError):
-        return Standing(Outcome.UNKNOWN if in_doubt else Outcome.SUSPENDED, error=error)
+        return Standing(Outcome.SUSPENDED, error=error)
     return Standing(Outcome.FAILED, error=error)

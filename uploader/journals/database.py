@@ -60,8 +60,6 @@ class Database:
                 db.execute("PRAGMA synchronous = FULL")
             try:
                 with _begun(db):
-                    # A newer release may have migrated the file since this process opened it.
-                    self._refuse_newer(_number(db, "user_version"))
                     yield db
             finally:
                 if durable:
@@ -69,9 +67,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read; each statement sees one moment."""
+        """Read; all statements see the same moment."""
         with self._lock, self._naming_errors():
-            yield self._mine()
+            db = self._mine()
+            with _begun(db, "BEGIN"):
+                yield db
+
+    def refuse_migrated(self, db: sqlite3.Connection) -> None:
+        """Refuse to start what a newer release, which came meanwhile, would have to finish."""
+        self._refuse_newer(_number(db, "user_version"))
 
     def close(self) -> None:
         """Close the file; leases that were taken through it are free at once."""
@@ -85,7 +89,12 @@ class Database:
     def check(self) -> list[str]:
         """Read the whole file and return what is wrong with it; seconds for a large journal."""
         with self.reading() as db:
-            found = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+            try:
+                found = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in _DAMAGED:
+                    raise
+                found = [str(error)]
         return [] if found == ["ok"] else found
 
     # Forks.
@@ -170,6 +179,7 @@ class Database:
         try:
             with _begun(db, "BEGIN"):
                 self._examine(db)
+                self._refuse_torn(_number(db, "page_size"))
         except sqlite3.Error as error:
             # Who made it was killed before the first commit; SQLite rolls that back when the file
             # is opened for writing, and it is examined again then.
@@ -205,6 +215,15 @@ class Database:
             raise JournalError(
                 f"{self.path} has schema version {version}, this release knows {VERSION}"
             ).hint("use the newer release, or another journal")
+
+    def _refuse_torn(self, page_size: int) -> None:
+        """Refuse a file that ends within a page: SQLite would read zeros for what is missing.
+
+        While pages are copied from the log, it may look like that for a moment.
+        """
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if self.path.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
+            raise JournalError(f"the journal {self.path} is damaged: it was cut off").hint(_LEFT)
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         with _begun(db, "BEGIN"):
@@ -258,6 +277,9 @@ class Database:
             return
         except sqlite3.Error as error:
             code, text = _code(error), str(error)
+            if code is None and "decode" in text:
+                # Python's own complaint of a text that is no UTF-8; it quotes the text.
+                code, text = sqlite3.SQLITE_CORRUPT, "a text is no UTF-8"
         except OSError as error:
             code, text = None, f"{error.filename or self.path}: {error.strerror}"
         if code in _DAMAGED:

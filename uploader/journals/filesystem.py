@@ -37,14 +37,14 @@ def kind_of(folder: Path, mounts: Path = MOUNTS) -> str | None:
         lines = mounts.read_bytes().splitlines()
     except OSError:
         return None
-    place, best, kind = folder.resolve(), -1, None
+    place, best, kind = os.fsencode(folder.resolve()) + b"/", -1, None
     for line in lines:
         fields = line.split(b" ")
         if len(fields) < 3:
             continue
-        point = Path(os.fsdecode(_plain(fields[1])))
-        if (place == point or point in place.parents) and len(point.parts) >= best:
-            best, kind = len(point.parts), os.fsdecode(fields[2])
+        point = _plain(fields[1]).rstrip(b"/") + b"/"
+        if place.startswith(point) and len(point) >= best:
+            best, kind = len(point), os.fsdecode(fields[2])
     return kind
 
 

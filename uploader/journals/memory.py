@@ -226,6 +226,8 @@ class MemoryJournal:
         return row
 
     def _insert(self, entry: Entry) -> _Row:
+        if entry.upload_id in self._rows:
+            raise rules.taken(entry.upload_id)
         now = self._clock()
         clean = _clean({name: getattr(entry, name) for name in Entry.__dataclass_fields__})
         row = _Row(Entry(**{**clean, "created": now, "updated": now, "holder": None}))
@@ -251,17 +253,16 @@ class MemoryJournal:
                         return
 
     def _prune(self, row: _Row) -> bool:
-        """Of what is DONE the entry stays: it prevents a second post."""
+        """Of what is DONE the entry stays, and the parts' digests: they prevent a second post."""
         entry = row.entry
         if entry.state in DEAD:
             self._remove(row)
             return True
-        slim = replace(entry, session=None, source=None, destination={})
-        if slim == entry:
-            return False
-        row.entry = slim
-        row.parts.clear()
-        return True
+        slim = replace(entry, session=None, source=None)
+        parts = {index: replace(part, receipt={}) for index, part in row.parts.items()}
+        changed = (slim, parts) != (entry, row.parts)
+        row.entry, row.parts = slim, parts
+        return changed
 
     def _holder(self, row: _Row) -> str | None:
         if row.lease is None or row.until <= self._clock():

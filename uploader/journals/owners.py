@@ -29,22 +29,22 @@ _FLOCK: Final = "hhqqi0q"
 class Owners:
     """One owner's place in the lock file of a journal.
 
-    `name` is what a lease says of its owner; `None` where the kernel has no such locks, and then
-    leases end by time alone. It holds the file's inode number: a lock file that was deleted and
-    made anew is another one, and tells nothing of those who hold the old one. As long as one of
-    them lives, its number is not given to another file.
+    `name` is what a lease says of its owner. It holds the file's inode number: a lock file that was
+    deleted and made anew is another one, and tells nothing of those who hold the old one. As long
+    as one of them lives, its number is not given to another file. Who got no lock, on a system
+    without such locks for instance, names no file: nobody takes it for dead, its leases lapse.
     """
 
     def __init__(self, path: Path) -> None:
         self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT | _CLOSE_ON_EXEC, 0o600)
         self._file = os.fstat(self._fd).st_ino
         self._number = secrets.randbelow(_RANGE)
-        self.name = f"{self._file}:{self._number}" if self._lock() else None
+        self.name = f"{self._file if self._lock() else 'no lock'}:{self._number}"
 
     def is_dead(self, name: str) -> bool:
         """Tell whether it is certain that nobody holds the owner's lock any more."""
         file, _, number = name.partition(":")
-        if self._fd is None or _ASK is None or self.name in (None, name) or file != str(self._file):
+        if self._fd is None or _ASK is None or name == self.name or file != str(self._file):
             return False
         try:
             answer = fcntl.fcntl(self._fd, _ASK, _flock(fcntl.F_WRLCK, int(number)))

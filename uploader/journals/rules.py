@@ -18,6 +18,8 @@ FIXED: Final = frozenset(
 """What no run changes of an entry."""
 _CHANGEABLE: Final = frozenset(Entry.__dataclass_fields__) - FIXED
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def check_changes(changes: Mapping[str, Any]) -> None:
     """Refuse what is no field of an entry, or not a run's to change."""
@@ -43,8 +45,10 @@ def may_be_driven(entry: Entry) -> bool:
 
 def json_of(facts: Mapping[str, Any]) -> str:
     """Return facts as JSON; what is not JSON cannot be recorded."""
+    if not facts:
+        return "{}"
     try:
-        return json.dumps(dict(facts), separators=(",", ":"))
+        return _encode(dict(facts))
     except (TypeError, ValueError) as error:
         # Its text names types, never values.
         why = str(error)
@@ -70,6 +74,11 @@ def lost(upload_id: str) -> LeaseLostError:
 def missing(upload_id: str) -> JournalError:
     """Say that there is no such upload."""
     return JournalError(f"the journal has no upload {upload_id}", upload_id=upload_id)
+
+
+def taken(upload_id: str) -> JournalError:
+    """Say that an id was given to another upload before."""
+    return JournalError(f"the journal has an upload {upload_id} already", upload_id=upload_id)
 
 
 def other_environment(place: object, carried: str, wanted: str) -> ConfigurationError:

@@ -1,6 +1,7 @@
 """The SQLite schema, its version, and how an older one becomes the newest.
 
-Rule: each migration is one transaction; a newer schema than this code knows is refused untouched.
+Rule: each migration is one transaction; a newer schema than this code knows is refused untouched. A
+migration must leave an older release that is running able to record what it drives to its end.
 """
 
 from __future__ import annotations
@@ -46,7 +47,6 @@ CREATE TABLE uploads (
     fence INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX uploads_identity ON uploads (identity);
-CREATE INDEX uploads_updated ON uploads (updated);
 CREATE INDEX uploads_state ON uploads (state, updated);
 CREATE TABLE parts (
     upload_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE,

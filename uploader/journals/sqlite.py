@@ -8,20 +8,21 @@ on a network file system is refused and left as it is.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import hmac
 import os
 import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from uploader.errors import ConfigurationError, JournalError
-from uploader.journal import DEAD, ENDED, RESTORED, Claim, Entry, Lease, PartRecord, State
-from uploader.journals import rules
+from uploader.journal import DEAD, ENDED, Claim, Entry, Lease, PartRecord, State
+from uploader.journals import keeping, rules
 from uploader.journals.database import Database
 from uploader.journals.filesystem import refuse_network
 from uploader.journals.rows import COLUMNS, entry_of, part_of, row_of
@@ -57,6 +58,7 @@ class SqliteJournal:
         if not self.path.parent.is_dir():
             raise JournalError(f"the folder {self.path.parent} does not exist")
         refuse_network(self.path.parent)
+        self._leases: dict[str, Lease] = {}
         self._base = Database(
             self.path,
             timeout=timeout,
@@ -74,6 +76,7 @@ class SqliteJournal:
 
     def claim(self, entry: Entry, ttl: float, *, again: bool = False) -> Claim:
         with self._base.transaction(durable=True) as db:
+            self._base.refuse_migrated(db)
             found = None if again else self._standing(db, entry.identity)
             if found is not None:
                 rules.check_key(found, entry)
@@ -85,6 +88,7 @@ class SqliteJournal:
 
     def add(self, entry: Entry) -> Entry:
         with self._base.transaction(durable=True) as db:
+            self._base.refuse_migrated(db)
             found = self._standing(db, entry.identity)
             if found is not None:
                 rules.check_key(found, entry)
@@ -93,6 +97,7 @@ class SqliteJournal:
 
     def take(self, upload_id: str, ttl: float) -> tuple[Entry, Lease]:
         with self._base.transaction() as db:
+            self._base.refuse_migrated(db)
             entry = self._free(db, upload_id)
             return entry, self._grant(db, upload_id, ttl)
 
@@ -104,9 +109,10 @@ class SqliteJournal:
         with self._base.transaction() as db:
             db.execute(
                 "UPDATE uploads SET lease_holder = NULL, lease_owner = NULL, lease_until = 0"
-                " WHERE upload_id = ? AND fence = ?",
-                (lease.upload_id, lease.fence),
+                " WHERE upload_id = ? AND fence = ? AND lease_owner IS ?",
+                (lease.upload_id, lease.fence, self._base.owners.name),
             )
+        self._leases.pop(lease.upload_id, None)
 
     def save(
         self,
@@ -154,17 +160,22 @@ class SqliteJournal:
             return [part_of(row) for row in rows]
 
     def latest(self, limit: int = 100, *, states: Iterable[State] | None = None) -> Sequence[Entry]:
-        order = "ORDER BY updated DESC, rowid DESC LIMIT ?"
+        # State by state along their index, which is the only one that a save has to keep.
         with self._reading() as db:
-            if states is None:
-                return self._select(db, order, limit)
-            # State by state, each along the index: one query for several would sort them all.
             found = [
-                entry
-                for state in frozenset(states)
-                for entry in self._select(db, f"WHERE state = ? {order}", str(state), limit)
+                row
+                for state in frozenset(State if states is None else states)
+                for row in db.execute(
+                    "SELECT updated, rowid FROM uploads WHERE state = ?"
+                    " ORDER BY updated DESC, rowid DESC LIMIT ?",
+                    (str(state), limit),
+                )
             ]
-        return sorted(found, key=lambda entry: entry.updated, reverse=True)[:limit]
+            return [
+                entry
+                for _, row in heapq.nlargest(limit, found)
+                for entry in self._select(db, "WHERE rowid = ?", row)
+            ]
 
     def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
         clock = self._clock()
@@ -198,33 +209,29 @@ class SqliteJournal:
             db.execute("DELETE FROM uploads WHERE upload_id = ?", (upload_id,))
 
     def prune(self, older_than: float) -> int:
+        with self._reading() as db:
+            candidates = keeping.prunable(db, older_than, now=self._clock())
         total = 0
-        while True:
+        for start in range(0, len(candidates), BATCH):
             with self._base.transaction() as db:
-                done = self._prune_some(db, older_than)
-            total += done
-            if done < BATCH:
-                return total
+                total += keeping.prune(
+                    db, candidates[start : start + BATCH], older_than, now=self._clock()
+                )
+        return total
 
     def restored(self, since: float) -> int:
         with self._base.transaction(durable=True) as db:
-            # No run that holds a lease of the time of the backup may write any more.
-            db.execute(
-                "UPDATE uploads SET fence = fence + 1, lease_holder = NULL, lease_owner = NULL,"
-                " lease_until = 0 WHERE lease_holder IS NOT NULL"
-            )
-            return db.execute(
-                "UPDATE uploads SET state = 'unknown', error = ?, updated = ?"
-                " WHERE state NOT IN ('done', 'failed', 'cancelled')"
-                " OR (state IN ('failed', 'cancelled') AND updated >= ?)",
-                (rules.json_of(RESTORED), self._clock(), since),
-            ).rowcount
+            return keeping.restore(db, since, now=self._clock())
 
     def check(self) -> Sequence[str]:
         """Read the whole file and return what is wrong with it; takes seconds for a large one."""
         return self._base.check()
 
     def close(self) -> None:
+        # Where the kernel's locks do not tell that an owner is gone, its leases are given back.
+        with suppress(JournalError):
+            for lease in list(self._leases.values()):
+                self.release(lease)
         self._base.close()
 
     # How it is done.
@@ -336,11 +343,13 @@ class SqliteJournal:
         columns = row_of(
             {name: getattr(stored, name) for name in Entry.__dataclass_fields__}, self._sealer.seal
         )
-        db.execute(
-            f"INSERT INTO uploads ({', '.join(columns)})"  # noqa: S608 - our own columns
+        added = db.execute(
+            f"INSERT OR IGNORE INTO uploads ({', '.join(columns)})"  # noqa: S608 - our own columns
             f" VALUES ({', '.join('?' * len(columns))})",
             tuple(columns.values()),
         )
+        if added.rowcount != 1:
+            raise rules.taken(entry.upload_id)
         return stored
 
     def _grant(self, db: sqlite3.Connection, upload_id: str, ttl: float) -> Lease:
@@ -351,42 +360,16 @@ class SqliteJournal:
             (self._base.owners.name, holder, self._clock() + ttl, upload_id),
         )
         fence = db.execute("SELECT fence FROM uploads WHERE upload_id = ?", (upload_id,))
-        return Lease(upload_id, holder, fence.fetchone()[0], ttl)
+        lease = self._leases[upload_id] = Lease(upload_id, holder, fence.fetchone()[0], ttl)
+        return lease
 
-    @staticmethod
-    def _write(db: sqlite3.Connection, lease: Lease, columns: Mapping[str, Any]) -> None:
+    def _write(self, db: sqlite3.Connection, lease: Lease, columns: Mapping[str, Any]) -> None:
         """Change a leased row. A lease that lapsed is good until another run takes the upload."""
         names = ", ".join(f"{name} = ?" for name in columns)
         changed = db.execute(
             f"UPDATE uploads SET {names}"  # noqa: S608 - the names are our own columns
-            " WHERE upload_id = ? AND fence = ? AND lease_holder IS NOT NULL",
-            (*columns.values(), lease.upload_id, lease.fence),
+            " WHERE upload_id = ? AND fence = ? AND lease_holder IS NOT NULL AND lease_owner IS ?",
+            (*columns.values(), lease.upload_id, lease.fence, self._base.owners.name),
         )
         if changed.rowcount != 1:
             raise rules.lost(lease.upload_id)
-
-    def _prune_some(self, db: sqlite3.Connection, older_than: float) -> int:
-        """Prune up to BATCH entries. Of what is DONE the row stays: it prevents a second post."""
-        now = self._clock()
-        dead = db.execute(
-            "DELETE FROM uploads WHERE rowid IN (SELECT rowid FROM uploads"
-            " WHERE state IN ('failed', 'cancelled') AND updated < ? AND lease_until <= ? LIMIT ?)",
-            (older_than, now, BATCH),
-        ).rowcount
-        done = [
-            row[0]
-            for row in db.execute(
-                "SELECT upload_id FROM uploads WHERE state = 'done' AND updated < ?"
-                " AND lease_until <= ? AND (session IS NOT NULL OR source IS NOT NULL"
-                " OR destination <> '{}') LIMIT ?",
-                (older_than, now, BATCH - dead),
-            )
-        ]
-        for upload_id in done:
-            db.execute(
-                "UPDATE uploads SET session = NULL, sealed = NULL, session_created = NULL,"
-                " source = NULL, destination = '{}' WHERE upload_id = ?",
-                (upload_id,),
-            )
-            db.execute("DELETE FROM parts WHERE upload_id = ?", (upload_id,))
-        return dead + len(done)

@@ -107,6 +107,17 @@ class LeaseContract(JournalFrame):
 
         assert caught.value.upload_id == old.upload_id
 
+    @pytest.mark.parametrize("verb", ["claim", "add"])
+    def test_an_id_is_given_once(self, journal: Journal, verb: str) -> None:
+        """Another upload of the same id is refused; the first one stays as it is."""
+        old = self.ended(journal, State.SENDING)
+        other = self.entry(upload_id=old.upload_id)
+
+        with pytest.raises(JournalError, match=old.upload_id):
+            journal.add(other) if verb == "add" else journal.claim(other, TTL)
+
+        assert journal.get(old.upload_id) == old
+
     def test_of_many_threads_that_claim_at_once_one_wins(self, journal: Journal) -> None:
         """All for one identity, each with an entry of its own."""
         entries = [self.entry(identity="same") for _ in range(8)]

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import pytest
 
-from uploader.errors import JournalError, LeaseHeldError
+from uploader.errors import JournalError, LeaseHeldError, LeaseLostError
 from uploader.journal import Entry, Journal, PartRecord
 from uploader.testing.journal_frame import TTL, Clock
 from uploader.testing.journal_keeping import KeepingContract
@@ -63,6 +63,21 @@ class SharedJournalContract(JournalContract):
 
         with pytest.raises(JournalError):
             journal.save(lease, {"confirmed": 3})
+        other.close()
+
+    def test_a_lease_is_good_through_the_opening_that_gave_it(self, journal: Journal) -> None:
+        """Another one neither writes under it nor gives it back."""
+        entry, lease = self.claimed(journal)
+        other = self.make()
+
+        for refused in (other.renew, lambda lease: other.save(lease, {"confirmed": 1})):
+            with pytest.raises(LeaseLostError):
+                refused(lease)
+        other.release(lease)
+
+        assert other.get(entry.upload_id) == journal.get(entry.upload_id)
+        assert self.read(journal, entry.upload_id).holder
+        journal.save(lease, {"confirmed": 1})
         other.close()
 
     def test_closing_frees_what_was_leased(self, journal: Journal) -> None:

@@ -93,9 +93,12 @@ class AiohttpWire:
     async def close(self) -> None:
         pools, self._pools = self._pools, {}
         for pool in pools.values():
+            connector = pool.connector
             await pool.close()
+            _part(connector)
         if pools:
-            # One turn lets the transports of TLS connections finish closing.
+            # Two turns let what was dropped give its descriptors back.
+            await asyncio.sleep(0)
             await asyncio.sleep(0)
 
     async def _exchange(self, request: Request, progress: _Exchange) -> Response:
@@ -104,7 +107,8 @@ class AiohttpWire:
             data = progress.payload = PartPayload(progress.body)
         elif request.body is not None:
             raise TypeError(f"{type(request.body).__name__} cannot be streamed")
-        answer = await self._pool(fresh=request.fresh).request(
+        pool = self._pool(fresh=request.fresh)
+        answer = await pool.request(
             request.method,
             _url(request.url),
             headers=_headers(request.headers),
@@ -126,6 +130,7 @@ class AiohttpWire:
             else:
                 progress.settled()
                 answer.release()
+            _part(pool.connector)
         if len(content) > MAX_ANSWER:
             raise ValueError("the answer is too long")
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -138,7 +143,7 @@ class AiohttpWire:
                 {"force_close": True} if fresh else {"keepalive_timeout": KEEPALIVE}
             )
             pool = self._pools[fresh] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, **options),
+                connector=_Connector(limit=0, **options),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(
                     total=None, connect=None, sock_connect=self._timeouts.connect, sock_read=None
@@ -180,6 +185,36 @@ class AiohttpWire:
         )
 
 
+class _Connector(aiohttp.TCPConnector):
+    """A connector that knows its transports.
+
+    A TLS connection that aiohttp has closed waits for its peer's farewell, with its descriptor, up
+    to half a minute and past the end of the session.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._open = set[asyncio.Transport]()
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*args, **kwargs)
+        if connection.transport is not None:
+            self._open.add(connection.transport)
+        return connection
+
+    def part(self) -> None:
+        """Drop every connection that was closed: nothing is to be said on it."""
+        closing = {transport for transport in self._open if transport.is_closing()}
+        self._open -= closing
+        for transport in closing:
+            transport.abort()
+
+
+def _part(connector: aiohttp.BaseConnector | None) -> None:
+    if isinstance(connector, _Connector):
+        connector.part()
+
+
 class _Exchange:
     """What is known of one request under way."""
 
@@ -200,13 +235,14 @@ class _Exchange:
         """Note how far the body was when the answer came.
 
         An answer acknowledges what its sender has read: bytes that nobody has acknowledged by then
-        were not read, although the kernel took them.
+        were not read, although the kernel took them. A connection that is closed by then proves
+        nothing.
         """
         if self.body is None:
             return
         pending = unacknowledged(self._transport)
-        if pending > ASIDE or not self.body.complete:
-            self.early = max(0, self.body.accepted - pending)
+        if pending is None or pending > ASIDE or not self.body.complete:
+            self.early = max(0, self.body.accepted - (pending or 0))
 
     def abandon(self) -> None:
         """Drop the connection at once; closing it in TLS's way would wait for the body."""
@@ -226,7 +262,7 @@ class _Exchange:
             return None
         if self.body is None:
             return Reached(0, all_out=True)
-        pending = unacknowledged(self._transport)
+        pending = unacknowledged(self._transport) or 0
         # Acknowledged bytes, headers and TLS records included: only their growth matters.
         return Reached(self.body.accepted - pending, self.body.complete and pending == 0)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,8 +79,11 @@ class Watchdog:
         return "response", self._timeouts.response
 
 
-def unacknowledged(transport: asyncio.BaseTransport | None) -> int:
-    """Return the bytes that the kernel holds and the peer has not acknowledged, where it tells."""
+def unacknowledged(transport: asyncio.BaseTransport | None) -> int | None:
+    """Return the bytes that the kernel holds and the peer has not acknowledged.
+
+    0 where the kernel does not tell, `None` when the connection is closed and nobody can.
+    """
     if transport is None or not sys.platform.startswith("linux"):
         return 0
     sock = transport.get_extra_info("socket")
@@ -90,6 +94,8 @@ def unacknowledged(transport: asyncio.BaseTransport | None) -> int:
     answer = array.array("i", [0])
     try:
         fcntl.ioctl(sock.fileno(), SIOCOUTQ, answer)
-    except OSError:
-        return 0
+    except OSError as error:
+        return None if error.errno == errno.EBADF else 0
+    except ValueError:  # a closed socket's descriptor is -1
+        return None
     return answer[0]

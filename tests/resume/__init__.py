@@ -1,0 +1,1 @@
+"""Never twice, never lost: uploads that are killed, broken, repeated and resumed."""
