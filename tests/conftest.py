@@ -38,6 +38,16 @@ def _skipped(config: pytest.Config) -> int:
     return len(reporter.stats.get("skipped", ())) if reporter and "UPLOADER_CI" in os.environ else 0
 
 
+@pytest.fixture(autouse=True)
+def _no_journal_of_the_user(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep tests away from the journal of whoever runs them, and from the environment's name."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    for name in ("UPLOADER_JOURNAL", "UPLOADER_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+
+
 class MockedResponse(aiohttp.ClientResponse):
     """A response that nobody wrote a request for.
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from uploader.model import Outcome, Plan, Session
 
@@ -55,6 +55,12 @@ ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 """States that no run leaves by itself."""
 DEAD = frozenset({State.FAILED, State.CANCELLED})
 """States after which a repeated call starts anew."""
+
+RESTORED: Final[Mapping[str, Any]] = {
+    "code": "restored",
+    "message": "the journal was restored from a backup: the upload may have gone on since",
+}
+"""The `error` of what a restored backup made UNKNOWN: no age of it makes it safe to send again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,11 +250,11 @@ class Journal(Protocol):
         """Make UNKNOWN what may have gone on since a backup; return how many entries that took.
 
         To be called after the journal was restored from a backup that was taken at `since`, before
-        any run. Whatever has not ended becomes UNKNOWN, QUEUED entries too: they may have been sent
-        since. So do DEAD entries that changed at `since` or later. A failure of before may have
-        been tried again since, too: an earlier `since` holds those back as well. Every lease is
-        void. Uploads that were recorded first after the backup are not in it; of them no journal
-        can tell.
+        any run. Whatever has not ended becomes UNKNOWN with the error RESTORED, QUEUED entries too:
+        they may have been sent since. So do DEAD entries that changed at `since` or later. A
+        failure of before may have been tried again since, too: an earlier `since` holds those back
+        as well. Every lease is void. Uploads that were recorded first after the backup are not in
+        it; of them no journal can tell.
         """
         ...
 

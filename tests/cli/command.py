@@ -16,6 +16,7 @@ from uploader.cli.clip import CLIP
 SCRIPT = Path(sys.executable).with_name("uploader")
 VARIABLE = "TIKTOK_ACCESS_TOKEN"
 PRIVATE = ("--privacy", "SELF_ONLY")
+ACCOUNT = ("--account", "acme")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def finish(process: subprocess.Popen[str], timeout: float = 20) -> Ended:
 
 def publishing(sandbox: Sandbox, *files: object) -> tuple[object, ...]:
     """Return the arguments that publish files to a sandbox."""
-    return ("publish", *files, "--base-url", sandbox.base_url, *PRIVATE)
+    return ("publish", *files, "--base-url", sandbox.base_url, *PRIVATE, *ACCOUNT)
 
 
 def video(directory: Path, size: int | None = None, name: str = "clip.mp4") -> Path:

@@ -24,10 +24,21 @@ def clip(tmp_path: Path) -> Path:
     return video(tmp_path)
 
 
+@pytest.fixture
+def journal_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Name the journal."""
+    path = tmp_path / "uploads.db"
+    monkeypatch.setenv("UPLOADER_JOURNAL", str(path))
+    return path
+
+
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _surroundings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("UPLOADER_JOURNAL", str(tmp_path_factory.mktemp("journal") / "uploads.db"))
     logger = logging.getLogger("uploader")
     handlers, filters = logger.handlers[:], logger.filters[:]
     level, propagate = logger.level, logger.propagate

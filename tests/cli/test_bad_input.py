@@ -141,7 +141,7 @@ def test_every_file_is_checked_before_the_first_byte_goes_out(
     assert ended.code == 2
     assert len(ended.complaints) == 2
     assert "missing.mp4 does not exist" in ended.complaints[0]
-    assert "clip.mp4 is given twice (it would be posted twice)" in ended.complaints[1]
+    assert "clip.mp4 is given twice (leave one out: it is one upload)" in ended.complaints[1]
     assert sandbox.requests == []
 
 

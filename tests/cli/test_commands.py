@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import environment, finish, publishing, run, start, video
-from transports.tiktok.sandbox import Fault, Sandbox
+from transports.tiktok.sandbox import Sandbox
 from uploader import __version__
 
 
-def test_the_demonstration_proves_what_it_says() -> None:
+def test_the_demonstration_proves_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     """The summary of `make demo`: parts, rate, memory, equal digests, one post, what next."""
-    ended = finish(start("demo", "--size", "70000001", env=environment()))
+    ended = run(capsys, "demo", "--size", "70000001")
 
     assert (ended.code, ended.err) == (0, "")
     facts = dict(re.findall(r"^  (\S[^\n]*?\S)   +(\S.*?) *$", ended.out, re.MULTILINE))
@@ -173,27 +172,6 @@ def test_the_sandbox_command_shows_broken_rules() -> None:
     served.send_signal(signal.SIGTERM)
 
     assert finish(served).code == 1
-
-
-def test_metrics_while_it_runs(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A scraper sees the upload on the port that was asked for; SIGTERM is as good as Ctrl-C."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    sandbox.script(Fault("put", slow=200_000))
-    process = start(
-        *publishing(sandbox, video(tmp_path, 60_000_000)), "--metrics-port", port,
-        env=environment(sandbox),
-    )  # fmt: skip
-    sandbox.wait_for(lambda: sandbox.uploads and sandbox.uploads[0].chunks, 10)
-
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
-    process.terminate()
-    ended = finish(process)
-
-    assert ended.code == 130
-    assert "clip.mp4: cancelled, nothing was posted" in ended.err
-    assert 'uploader_uploads_in_progress{transport="tiktok"} 1.0' in text
 
 
 def test_help_teaches_and_loads_nothing_heavy() -> None:

@@ -1,29 +1,23 @@
 """What becomes of uploads whose handle does not end with a result."""
 
 from concurrent.futures import Future
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
 
-from uploader import registry
-from uploader.api import Uploader, UploadHandle
-from uploader.cli import destinations
-from uploader.cli.drive import Job, drive
+from uploader.api import UploadHandle
+from uploader.cli.drive import End, Job, drive
 from uploader.cli.exits import Exit, exit_of
 from uploader.cli.progress import Silent
 from uploader.cli.stop import Stop
-from uploader.errors import SourceChangedError, SourceError
-from uploader.model import Outcome, Plan, Progress, UploadResult, UploadSpec
+from uploader.errors import LeaseHeldError, SourceChangedError, SourceError
+from uploader.model import Outcome, Plan, Progress, UploadResult
+
+PLAN = Plan(10, 10, 1)
 
 
-class Broken:
-    """An uploader whose uploads end as they are told to: `None` is refused at the start."""
+def job(end: UploadResult | BaseException | None) -> Job:
+    """Make a job that ends as it is told to; `None` is refused at the start."""
 
-    def __init__(self, *ends: UploadResult | BaseException | None) -> None:
-        self._ends = list(ends)
-
-    def submit(self, *_: object, **__: object) -> UploadHandle:
-        end = self._ends.pop(0)
+    def begin() -> UploadHandle:
         if end is None:
             raise SourceError("clip.mp4 does not exist")
         future: Future[UploadResult] = Future()
@@ -31,35 +25,56 @@ class Broken:
             future.set_exception(end)
         else:
             future.set_result(end)
-        return UploadHandle("", SimpleNamespace(progress=Progress()), future, lambda: None)
+        return UploadHandle("", SimpleNamespace(progress=Progress()), future, lambda _: None)
+
+    return Job("clip.mp4", "tiktok", None, PLAN, begin)
 
 
-def driven(*ends: UploadResult | BaseException | None) -> list[UploadResult]:
-    """Drive one upload per end."""
-    destination = destinations.stand_in(registry.load("tiktok"), None, {})
-    job = Job(Path("clip.mp4"), destination, UploadSpec(10, "video/mp4", Plan(10, 10, 1)))
-    uploader = cast(Any, Broken(*ends))
+def driven(*jobs: Job) -> list[End]:
+    """Drive these jobs."""
     with Stop() as stop:
-        return drive(
-            cast(Uploader, uploader), [job] * len(ends), wait=True, display=Silent(), stop=stop
-        )
+        return drive(jobs, display=Silent(), stop=stop)
 
 
 def test_results_keep_the_order_of_the_files() -> None:
     """Whatever becomes of the others, each file has its result."""
     done = UploadResult(outcome=Outcome.DONE, upload_id="a", transport="tiktok")
 
-    results = driven(done, SourceChangedError("clip.mp4 has grown"), None, done)
+    ends = driven(*map(job, (done, SourceChangedError("clip.mp4 has grown"), None, done)))
 
+    results = [end.result for end in ends]
     assert [str(result.outcome) for result in results] == ["done", "failed", "failed", "done"]
     assert [result.code for result in results[1:3]] == ["source_changed", "source"]
+    assert [end.refused for end in ends] == [False, False, True, False]
     assert exit_of(results) is Exit.FAILED
 
 
 def test_a_crash_of_the_uploader_promises_nothing() -> None:
     """It may have come after the request that posts: unknown, and the text of it is kept back."""
-    (result,) = driven(KeyError("act.secret"))
+    (end,) = driven(job(KeyError("act.secret")))
 
-    assert result.outcome is Outcome.UNKNOWN
-    assert "the uploader itself failed (KeyError)" in str(result.error)
-    assert "secret" not in str(result.to_dict())
+    assert end.result.outcome is Outcome.UNKNOWN
+    assert "the uploader itself failed (KeyError)" in str(end.result.error)
+    assert "secret" not in str(end.result.to_dict())
+
+
+def test_what_this_run_drives_already_is_awaited_not_refused() -> None:
+    """A copy of a file that is on its way ends with it; one that others drive is not finished."""
+    future: Future[UploadResult] = Future()
+    handle = UploadHandle("a1", SimpleNamespace(progress=Progress()), future, lambda _: None)
+
+    def held() -> UploadHandle:
+        raise LeaseHeldError("the upload a1 is being driven", holder="us", upload_id="a1")
+
+    def elsewhere() -> UploadHandle:
+        future.set_result(UploadResult(outcome=Outcome.DONE, upload_id="a1", transport="tiktok"))
+        raise LeaseHeldError("the upload b2 is being driven", holder="them", upload_id="b2")
+
+    ends = driven(
+        Job("a.mp4", "tiktok", None, PLAN, lambda: handle),
+        Job("copy.mp4", "tiktok", None, PLAN, held),
+        Job("b.mp4", "tiktok", None, PLAN, elsewhere),
+    )
+
+    assert [str(end.result.outcome) for end in ends] == ["done", "done", "suspended"]
+    assert exit_of(end.result for end in ends) is Exit.NOT_FINISHED

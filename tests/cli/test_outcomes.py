@@ -118,7 +118,8 @@ def test_the_most_serious_outcome_counts(
         (["suspended"], Exit.NOT_FINISHED),
         (["processing", "failed", "done"], Exit.FAILED),
         (["failed", "unknown", "processing"], Exit.UNKNOWN),
-        (["unknown", "cancelled", "failed"], Exit.INTERRUPTED),
+        (["unknown", "cancelled", "failed"], Exit.UNKNOWN),
+        (["suspended", "cancelled"], Exit.FAILED),
     ],
 )
 def test_the_order_of_seriousness(outcomes: list[str], code: Exit) -> None:

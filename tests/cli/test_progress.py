@@ -80,7 +80,7 @@ def test_progress_in_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
         shown = screen.read(None)
 
         assert screen.process.wait(5) == 130
-    assert "clip.mp4: cancelled, nothing was posted" in shown
+    assert "clip.mp4: suspended, nothing was posted yet" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert sandbox.access_token not in shown
     assert sandbox.uploads[0].url not in shown
@@ -117,7 +117,7 @@ def handle(
     if result is not None:
         future.set_result(result)
     numbers = SimpleNamespace(progress=Progress(total, sent, confirmed, 0))
-    return UploadHandle("", numbers, future, lambda: None)
+    return UploadHandle("", numbers, future, lambda _: None)
 
 
 @pytest.mark.parametrize(

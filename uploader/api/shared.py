@@ -198,8 +198,8 @@ class Face:
 
     def _start(self, claimed: Claimed, drive: Drive, *, look_only: bool = False) -> UploadHandle:
         live = _Live(claimed.entry.plan.size, self._thread)
-        lease, upload_id = claimed.lease, claimed.prepared.upload_id
-        if claimed.recorded is not None or lease is None:
+        lease, prepared = claimed.lease, claimed.prepared
+        if claimed.recorded is not None or lease is None or prepared is None:
             known: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
             known.set_result(claimed.recorded or recorded(claimed.entry))
             return UploadHandle(
@@ -210,7 +210,7 @@ class Face:
             logbook = Logbook(self.journal, claimed.entry, lease, engine.executor)
             run = UploadRun(
                 engine,
-                claimed.prepared,
+                prepared,
                 logbook,
                 wait=drive.wait,
                 poll=drive.poll,
@@ -232,7 +232,7 @@ class Face:
             self.journal.release(lease)
             raise
         found = None if claimed.fresh else claimed.entry
-        return UploadHandle(upload_id, live, future, live.stop, found=found)
+        return UploadHandle(prepared.upload_id, live, future, live.stop, found=found)
 
     def _due(self) -> Sequence[str]:
         return self.journal.due(self._settings.clock.time())

@@ -20,9 +20,8 @@ _MOST: Final = 64 * 1024
 def access_token(variable: str, file: Path | None, *, warn: bool = True) -> Secret:
     """Return the token in the first line of `file`, or else in the environment variable.
 
-    `warn` tells when others may read the file.
-
-    Raises `ConfigurationError` when there is none, or when it cannot stand in an HTTP header.
+    `warn` tells when others may read the file. Raises `ConfigurationError` when there is no token,
+    or when it cannot stand in an HTTP header.
     """
     if file is None:
         token = Secret(os.environ.get(variable, "").strip())

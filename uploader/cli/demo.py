@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from uploader import registry
-from uploader.api import Uploader
+from uploader.api import Uploader, UploadHandle
 from uploader.cli import complaints, destinations, screen
+from uploader.cli.checking import Checked, checked
 from uploader.cli.clip import grown_clip
-from uploader.cli.drive import Job, checked, drive
+from uploader.cli.drive import drive
 from uploader.cli.exits import Exit, exit_of
+from uploader.cli.journals import MEMORY
 from uploader.cli.memory import PeakMemory
 from uploader.cli.progress import display
 from uploader.cli.stop import Stop
@@ -41,7 +43,7 @@ def demo(file: Path | None, *, size: int | None, json: bool) -> int:
     with Stop() as stop, _video(file, size) as video:
         proof, result = _publish(video, factory, stop)
     if stop.asked:
-        screen.remark(complaints.fate(video.name, result))
+        screen.remark(complaints.fate(video.name, result, MEMORY))
         return stop.leave(Exit.INTERRUPTED)
     if proof is None:
         if result.error is not None:
@@ -81,7 +83,7 @@ def _publish(
         destination = destinations.stand_in(
             factory,
             Secret(sandbox.access_token),
-            {"title": TITLE, "base_url": sandbox.base_url},
+            {"title": TITLE, "base_url": sandbox.base_url, "account": "demo"},
         )
         job, result, growth = _upload(video, destination, stop)
         if result.outcome is Outcome.DONE and not stop.asked:
@@ -89,21 +91,24 @@ def _publish(
     return proof, result
 
 
-def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Job, UploadResult, int | None]:
+def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Checked, UploadResult, int | None]:
+    # Its journal is in memory: the user's own has nothing to do with a demonstration.
     uploader = Uploader(metrics=False)
     try:
         (job,) = checked(uploader, [video], destination)
         uploader.start()
         memory = PeakMemory()
         with display(screen.stderr(), [(video.name, job.plan.size)]) as shown:
-            (result,) = drive(uploader, [job], wait=True, display=shown, stop=stop)
+            (end,) = drive([job.job(uploader)], display=shown, stop=stop, brake=UploadHandle.cancel)
         growth = memory.growth()
     finally:
         stop.close(uploader)
-    return job, result, growth
+    return job, end.result, growth
 
 
-def _proof(job: Job, result: UploadResult, growth: int | None, sandbox: Any, stop: Stop) -> Proof:
+def _proof(
+    job: Checked, result: UploadResult, growth: int | None, sandbox: Any, stop: Stop
+) -> Proof:
     posts = list(sandbox.posts)
     with screen.busy("comparing SHA-256"):
         sent = _sha256(job.file, stop)

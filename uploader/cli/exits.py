@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from uploader.errors import ConfigurationError, SourceError, UploaderError
+from uploader.errors import (
+    ConfigurationError,
+    JournalError,
+    LeaseHeldError,
+    SourceError,
+    UploaderError,
+)
 from uploader.model import Outcome, UploadResult
 
 
@@ -21,7 +27,7 @@ class Exit(IntEnum):
     UNKNOWN = 3
     """It may be posted: look before sending it again."""
     NOT_FINISHED = 4
-    """Processing or suspended; `--no-wait` ends so."""
+    """Processing, suspended or driven by another run; `--no-wait` ends so."""
     INTERRUPTED = 130
 
 
@@ -33,7 +39,8 @@ _OF_OUTCOME = {
     Outcome.SUSPENDED: Exit.NOT_FINISHED,
     Outcome.FAILED: Exit.FAILED,
     Outcome.UNKNOWN: Exit.UNKNOWN,
-    Outcome.CANCELLED: Exit.INTERRUPTED,
+    # A signal has its own exit code; this one was due too long ago, or came to nothing.
+    Outcome.CANCELLED: Exit.FAILED,
 }
 
 
@@ -53,5 +60,7 @@ def exit_of(results: Iterable[UploadResult]) -> Exit:
 
 def exit_of_error(error: UploaderError) -> Exit:
     """Return the exit code of an error that came before any upload began."""
-    caller = isinstance(error, ConfigurationError | SourceError)
+    if isinstance(error, LeaseHeldError):
+        return Exit.NOT_FINISHED
+    caller = isinstance(error, ConfigurationError | SourceError | JournalError)
     return Exit.BAD_INPUT if caller else Exit.FAILED

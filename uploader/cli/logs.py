@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 LogFormat = Literal["console", "json"]
 
-SAID_BY_THE_COMMAND = frozenset({"upload_failed", "outcome_unknown"})
+SAID_BY_THE_COMMAND = ("upload_failed", "outcome_unknown", "no account is named")
 
 
 class _Stderr:
@@ -39,4 +39,4 @@ def configure(fmt: LogFormat, level: str | None) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return record.msg not in SAID_BY_THE_COMMAND
+    return not str(record.msg).startswith(SAID_BY_THE_COMMAND)

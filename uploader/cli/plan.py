@@ -17,7 +17,7 @@ from rich.text import Text
 from uploader import registry
 from uploader.api import Uploader
 from uploader.cli import destinations, screen
-from uploader.cli.drive import Job, checked
+from uploader.cli.checking import Checked, checked
 from uploader.cli.exits import Exit
 from uploader.cli.sizes import show_size
 from uploader.model import Part
@@ -45,7 +45,7 @@ def plan(file: Path, *, to: str, chunk_size: int | None, json: bool) -> int:
     return Exit.DONE
 
 
-def _page(job: Job, to: str, limits: Capabilities) -> RenderableType:
+def _page(job: Checked, to: str, limits: Capabilities) -> RenderableType:
     cut = job.plan
     parts = "1 part" if cut.count == 1 else f"{cut.count} parts"
     name = f"{screen.plain(job.file.name)} ({job.spec.content_type})"
@@ -56,7 +56,7 @@ def _page(job: Job, to: str, limits: Capabilities) -> RenderableType:
     )
 
 
-def _ranges(job: Job) -> Table:
+def _ranges(job: Checked) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("part", "first byte", "last byte", "length"):
         made.add_column(name, justify="right", no_wrap=True)
@@ -76,7 +76,7 @@ def _ends(parts: list[Part]) -> list[Part | None]:
     return [*parts[:_FIRST], None, *parts[-_LAST:]]
 
 
-def reasons(job: Job, limits: Capabilities) -> list[str]:
+def reasons(job: Checked, limits: Capabilities) -> list[str]:
     """Return the rules that made the plan what it is, in words and with its numbers."""
     cut = job.plan
     said = []
@@ -111,7 +111,7 @@ def reasons(job: Job, limits: Capabilities) -> list[str]:
     return said
 
 
-def _document(job: Job, to: str, limits: Capabilities) -> dict[str, Any]:
+def _document(job: Checked, to: str, limits: Capabilities) -> dict[str, Any]:
     cut = job.plan
     return {
         "exit_code": int(Exit.DONE),

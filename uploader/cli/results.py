@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uploader.cli.complaints import reference
-from uploader.cli.drive import Job
+from uploader.cli.drive import End
 from uploader.cli.exits import Exit
 from uploader.cli.screen import plain
 from uploader.cli.sizes import show_seconds, show_size
@@ -31,7 +31,7 @@ _COLOURS = {
 WIDE, MEDIUM = 112, 90
 
 
-def table(jobs: Sequence[Job], ended: Sequence[UploadResult], *, width: int) -> Table:
+def table(ends: Sequence[End], *, width: int) -> Table:
     """Return one row per file, with as many facts as fit beside the id."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("file", overflow="fold")
@@ -40,9 +40,10 @@ def table(jobs: Sequence[Job], ended: Sequence[UploadResult], *, width: int) -> 
     for name in shown:
         made.add_column(name, justify="right", no_wrap=True)
     made.add_column("id", overflow="fold")
-    for job, result in zip(jobs, ended, strict=True):
+    for end in ends:
+        result = end.result
         made.add_row(
-            Text(plain(job.file.name)),
+            Text(plain(end.job.name)),
             Text(str(result.outcome), style=_COLOURS[result.outcome]),
             *(fact(result) for fact in shown.values()),
             Text(plain(reference(result))),
@@ -69,13 +70,12 @@ _MEASURED: dict[str, Callable[[UploadResult], str]] = {
 }
 
 
-def as_document(jobs: Sequence[Job], ended: Sequence[UploadResult], code: Exit) -> dict[str, Any]:
+def as_document(ends: Sequence[End], code: Exit) -> dict[str, Any]:
     """Return what `--json` prints."""
     return {
         "exit_code": int(code),
         "results": [
-            {"file": str(job.file), **result.to_dict()}
-            for job, result in zip(jobs, ended, strict=True)
+            {"file": end.job.file, **end.result.to_dict(), "recorded": end.recorded} for end in ends
         ],
         "errors": [],
     }

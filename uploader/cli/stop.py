@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Final, Protocol, Self
@@ -31,11 +32,11 @@ class _Closable(Protocol):
 class Stop:
     """Listen for signals while the context lasts.
 
-    `inbox` gets `None` at the first signal; others may put into it what the same reader waits for.
+    `inbox` gets `None` at the first signal; others may put into it what its reader shall do.
     """
 
     def __init__(self) -> None:
-        self.inbox: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._asked_at: float | None = None
         self._former: dict[signal.Signals, signal.Handlers] = {}
 

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from uploader.cli.checking import Checked
 from uploader.cli.complaints import reference
-from uploader.cli.drive import Job
 from uploader.cli.exits import Exit
 from uploader.cli.results import rate
 from uploader.cli.screen import command, plain
@@ -30,7 +30,7 @@ class Proof:
     does not tell.
     """
 
-    job: Job
+    job: Checked
     result: UploadResult
     memory: int | None
     sent_sha256: str

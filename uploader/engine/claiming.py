@@ -37,9 +37,9 @@ CONFIRMED = ENDED | {State.PROCESSING}
 
 @dataclass(slots=True)
 class Claimed:
-    """An upload that this run may drive (`lease`), or whose result is known (`recorded`)."""
+    """An upload that this run may drive (`prepared`, `lease`), or whose result is `recorded`."""
 
-    prepared: Prepared
+    prepared: Prepared | None
     entry: Entry
     lease: Lease | None
     recorded: UploadResult | None = None
@@ -123,9 +123,10 @@ def take(
     known = journal.get(upload_id)
     if known is None:
         raise JournalError(f"the journal has no upload {upload_id}", upload_id=upload_id)
-    destination: Destination = rebuild(known.transport, known.destination)
     if known.state in ENDED:
-        return Claimed(_without_source(known, destination), known, None, recorded(known))
+        # Once pruned, its destination cannot be built any more.
+        return Claimed(None, known, None, recorded(known))
+    destination: Destination = rebuild(known.transport, known.destination)
     check_credentials(destination, credentials)
     entry, lease = journal.take(upload_id, LEASE_TTL)
     try:

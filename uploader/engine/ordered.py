@@ -74,6 +74,8 @@ class _Try:
     attempt: int = 0
     doubtful: bool = False
     """Whether an attempt so far may have been stored without our knowing."""
+    suspect: bool = False
+    """Whether an earlier run may have had it stored, though the server has said otherwise."""
     cleared: bool = False
     """Whether the server has said since the last attempt that it holds nothing of the part."""
 
@@ -97,7 +99,9 @@ class OrderedSender:
         permit: Callable[[], None],
         before: BeforePart,
         after: AfterPart,
+        suspect: bool = False,
     ) -> None:
+        """`suspect` tells that an earlier run may have sent the irreversible part."""
         self._transport = transport
         self._session = session
         self._plan = plan
@@ -111,6 +115,7 @@ class OrderedSender:
         self._permit = permit
         self._before = before
         self._after = after
+        self._suspect = suspect
         self._body: PartBody | None = None
         self._current: _Try | None = None
         self.ended: Processing | None = None
@@ -126,6 +131,17 @@ class OrderedSender:
             return current.doubtful or body.complete
         return current.doubtful and not current.cleared
 
+    @property
+    def is_out(self) -> bool:
+        """Whether every byte of the current part left: the server may still be reading them."""
+        return self._body is not None and self._body.complete
+
+    @property
+    def certain(self) -> bool:
+        """Whether the irreversible part is the current one, and surely not stored by anybody."""
+        current = self._current
+        return current is not None and current.final and not (current.suspect or self.in_doubt)
+
     async def send_all(self, first: int = 0) -> None:
         """Send every part from number `first` on."""
         for index in range(first, self._plan.count):
@@ -133,7 +149,7 @@ class OrderedSender:
             irreversible = self._transport.capabilities.irreversible is Moment.LAST_PART
             final = irreversible and self._plan.is_last(part)
             await self._before(part, final=final)
-            await self._send(_Try(part, final=final))
+            await self._send(_Try(part, final=final, suspect=final and self._suspect))
             self._tally.confirm(part.stop)
             await self._after(part, self._reader.digests.pop(index, None), final=final)
             self._current = self._body = None
@@ -154,7 +170,8 @@ class OrderedSender:
             self._listener.part_failed(part, state.attempt, seconds, failure)
             state.doubtful |= failure.ambiguous
             give_up = await self._pause(budget, failure)
-            asks = _asks_first(failure) or (give_up is not None and state.doubtful)
+            doubted = state.doubtful or state.suspect
+            asks = _asks_first(failure) or (give_up is not None and doubted)
             if asks and await self._is_stored(state, failure, give_up):
                 receipt = Receipt(part.index, {"resynced": True})
                 break
@@ -258,7 +275,8 @@ def _contradicts(state: _Try, failure: TransportError) -> bool:
     status may be late, and the upload gone because it is published.
     """
     refusal = isinstance(failure, SessionExpiredError | OffsetMismatchError)
-    return state.final and state.doubtful and refusal and failure.status is not None
+    doubted = state.doubtful or state.suspect
+    return state.final and doubted and refusal and failure.status is not None
 
 
 def _asks_first(failure: TransportError) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from uploader.engine.caller import FlowCaller
 from uploader.engine.settings import Clock
 from uploader.errors import OutcomeUnknownError, SessionExpiredError
-from uploader.journal import Entry, State
+from uploader.journal import RESTORED, Entry, State
 from uploader.model import Confirmed, Plan, Processing, Session
 from uploader.transport import Moment, Transport
 
@@ -46,6 +46,11 @@ def age(session_time: float | None, clock: Clock) -> float:
     return clock.time() - session_time if session_time is not None else float("inf")
 
 
+def may_be_committed(entry: Entry) -> bool:
+    """Tell whether an earlier run may have sent the irreversible part."""
+    return entry.state in (State.COMMITTING, State.UNKNOWN)
+
+
 def may_open_again(entry: Entry, transport: Transport, clock: Clock) -> bool:
     """Tell whether an upload whose opening was not answered can start anew.
 
@@ -55,6 +60,18 @@ def may_open_again(entry: Entry, transport: Transport, clock: Clock) -> bool:
     if transport.capabilities.irreversible is Moment.CREATE or lifetime is None:
         return False
     return age(entry.updated, clock) >= lifetime
+
+
+def is_restored(entry: Entry) -> bool:
+    """Tell whether a restored backup may have forgotten what became of the upload."""
+    return entry.state is State.UNKNOWN and (entry.error or {}).get("code") == RESTORED["code"]
+
+
+def forgotten() -> OutcomeUnknownError:
+    """Say that nothing but the destination can tell of an upload of a restored journal."""
+    return OutcomeUnknownError(str(RESTORED["message"])).hint(
+        "look at the account; when it is not there, forget this upload and publish it again"
+    )
 
 
 def unanswered(entry: Entry, transport: Transport) -> OutcomeUnknownError:
@@ -89,7 +106,7 @@ class Resumption:
         Raises `SessionExpiredError` when the session died before its irreversible part, and
         `OutcomeUnknownError` when the server does not tell, or tells what cannot be.
         """
-        committing = entry.state in (State.COMMITTING, State.UNKNOWN)
+        committing = may_be_committed(entry)
         lifetime = self._transport.capabilities.session_lifetime
         if not committing and lifetime is not None:
             old = age(session.created_at, self._clock)

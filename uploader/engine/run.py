@@ -18,7 +18,16 @@ from uploader.engine.logbook import Logbook
 from uploader.engine.ordered import OrderedSender
 from uploader.engine.prepare import Prepared
 from uploader.engine.progress import Tally
-from uploader.engine.resuming import Point, Resumption, may_open_again, unanswered
+from uploader.engine.resuming import (
+    Point,
+    Resumption,
+    age,
+    forgotten,
+    is_restored,
+    may_be_committed,
+    may_open_again,
+    unanswered,
+)
 from uploader.engine.standing import Standing, ended, failed
 from uploader.engine.stopping import Stop, StopReason
 from uploader.engine.telling import Teller
@@ -136,6 +145,8 @@ class UploadRun:
             return too_early_or_late
         if entry.state is State.PROCESSING and self._session is not None:
             return await self._watch(None)
+        if is_restored(entry):
+            return await self._look_back()
         if self._look_only:
             return await self._look()
         async with self._engine.lane(self.teller):
@@ -204,6 +215,7 @@ class UploadRun:
             permit=self._log.permit,
             before=self._before_part,
             after=self._after_part,
+            suspect=self._suspects(session),
         )
         try:
             await sender.send_all(point.index)
@@ -290,6 +302,26 @@ class UploadRun:
         assert self._session is not None
         return await self._watcher.watch(self._session, processing, wait=self._wait)
 
+    def _suspects(self, session: Session) -> bool:
+        """Whether a refusal of the last part may mean that an earlier run had it posted.
+
+        A refusal of a session that has expired means just that.
+        """
+        lifetime = self._transport.capabilities.session_lifetime
+        expired = lifetime is not None and age(session.created_at, self._clock) >= lifetime
+        return may_be_committed(self._log.entry) and not expired
+
+    async def _look_back(self) -> Standing:
+        """Ask about an upload of a restored journal; only that it is posted can be believed."""
+        session, plan = self._session, self.prepared.plan
+        if session is not None:
+            point = await self._resumption().point(self._log.entry, session, plan)
+            if point.index == plan.count:
+                standing = await self._watch(point.ended)
+                if standing.outcome is not Outcome.FAILED:
+                    return standing
+        raise forgotten()
+
     async def _look(self) -> Standing:
         """Ask how the upload stands, and send nothing."""
         entry, session = self._log.entry, self._session
@@ -321,6 +353,12 @@ class UploadRun:
         if self._log.entry.state in (State.PROCESSING, State.UNKNOWN):
             return True
         return self._sender is not None and self._sender.in_doubt
+
+    @property
+    def _last_part_is_not_out(self) -> bool:
+        """Whether it is certain that the last part, which was announced, was not stored."""
+        announced = self._log.entry.state is State.COMMITTING
+        return announced and self._sender is not None and self._sender.certain
 
     def _lose_lease(self) -> None:
         self.stop.now(StopReason.LEASE_LOST)
@@ -367,7 +405,8 @@ class UploadRun:
             return ended(confirmed.processing, session.fields)
         if confirmed.offset == plan.size:
             return Standing(Outcome.PROCESSING)
-        if confirmed.offset == plan.part(plan.count - 1).start:
+        part_is_out = self._sender is not None and self._sender.is_out
+        if confirmed.offset == plan.part(plan.count - 1).start and not part_is_out:
             return otherwise
         return None
 
@@ -402,6 +441,8 @@ class UploadRun:
     async def _recorded(self, standing: Standing) -> Standing:
         """Write the outcome and give the lease back; say so when it cannot be written."""
         state, error = standing.state, standing.error
+        if standing.outcome is Outcome.SUSPENDED and self._last_part_is_not_out:
+            state = State.SENDING
         try:
             # UNKNOWN is not written twice: its time tells when what was opened has expired.
             if state is not None and not (state is State.UNKNOWN is self._log.entry.state):

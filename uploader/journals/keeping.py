@@ -9,6 +9,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from uploader.journal import RESTORED
+from uploader.journals import rules
+
 _OLD: Final = "updated < ? AND lease_until <= ?"
 _DEAD: Final = f"state IN ('failed', 'cancelled') AND {_OLD}"
 _DONE: Final = (
@@ -53,8 +56,7 @@ def restore(db: sqlite3.Connection, since: float, *, now: float) -> int:
         " lease_until = 0 WHERE lease_holder IS NOT NULL"
     )
     return db.execute(
-        "UPDATE uploads SET state = 'unknown', updated = ?"
-        " WHERE state IN ('queued', 'opening', 'sending', 'committing', 'processing')"
-        " OR (state IN ('failed', 'cancelled') AND updated >= ?)",
-        (now, since),
+        "UPDATE uploads SET state = 'unknown', error = ?, updated = ? WHERE state <> 'done'"
+        " AND (state NOT IN ('failed', 'cancelled') OR updated >= ?)",
+        (rules.json_of(RESTORED), now, since),
     ).rowcount

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from uploader.journal import DEAD, ENDED, Claim, Entry, Lease, PartRecord, State
+from uploader.journal import DEAD, ENDED, RESTORED, Claim, Entry, Lease, PartRecord, State
 from uploader.journals import forking, rules
 from uploader.model import Session
 
@@ -178,8 +178,8 @@ class MemoryJournal:
                 row.lease = None
                 entry = row.entry
                 failed_since = entry.state in DEAD and entry.updated >= since
-                if failed_since or entry.state not in ENDED | {State.UNKNOWN}:
-                    row.entry = replace(entry, state=State.UNKNOWN, updated=now)
+                if failed_since or entry.state not in ENDED:
+                    row.entry = replace(entry, state=State.UNKNOWN, error=RESTORED, updated=now)
                     changed += 1
         return changed
 

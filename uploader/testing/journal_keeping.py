@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from uploader.errors import JournalError, LeaseHeldError
-from uploader.journal import DEAD, ENDED, Entry, Journal, PartRecord, State
+from uploader.journal import DEAD, ENDED, RESTORED, Entry, Journal, PartRecord, State
 from uploader.testing.journal_frame import TTL, JournalFrame
 
 UNDER_WAY = sorted(frozenset(State) - ENDED)
@@ -91,7 +91,9 @@ class KeepingContract(JournalFrame):
 
         unknown = dict.fromkeys(UNDER_WAY, State.UNKNOWN)
         assert states == unknown | {state: state for state in ENDED}
-        assert changed == len(UNDER_WAY) - 1
+        assert changed == len(UNDER_WAY)
+        for state in UNDER_WAY:
+            assert self.read(journal, made[state].upload_id).error == RESTORED
         assert (
             self.read(journal, made[State.SENDING].upload_id).session == made[State.SENDING].session
         )
