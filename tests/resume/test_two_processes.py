@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.resume.nursery import Nursery, kill
@@ -31,14 +33,13 @@ def test_who_comes_second_is_told_who_drives(stage: Stage, children: Nursery, ve
     pid = begin(stage, children)
     asked = len(stage.sandbox.requests)
     with stage.uploader() as up:
+        verbs: dict[str, Callable[[], object]] = {
+            "upload": lambda: up.upload(stage.film, stage.post()),
+            "resume": lambda: up.resume(upload_id(stage)),
+            "resolve": lambda: up.resolve(upload_id(stage)),
+        }
         with pytest.raises(LeaseHeldError) as refused:
-            match verb:
-                case "upload":
-                    up.upload(stage.film, stage.post())
-                case "resume":
-                    up.resume(upload_id(stage))
-                case _:
-                    up.resolve(upload_id(stage))
+            verbs[verb]()
         assert str(pid) in str(refused.value.holder)
         assert refused.value.upload_id == upload_id(stage)
         assert len(stage.sandbox.requests) == asked
