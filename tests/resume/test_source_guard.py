@@ -19,8 +19,8 @@ from uploader.events import Event, SourceFallback
 
 HELD_AT = 1_000_000
 """Bytes of the second part after which the sandbox reads no more."""
-SHORT = 8_000_000
-"""Bytes of the films that are cut at random, in one part."""
+MODES = ("auto", "mmap", "mmap", "mmap", "mmap", "buffered", "buffered")
+"""Mostly mapped without a lease: breaking one takes half a second and leaves little to chance."""
 
 
 def truncate(film: Path) -> None:
@@ -152,7 +152,7 @@ def test_truncated_at_random_moments(guarded: Stage, children: Nursery) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_truncated_at_a_thousand_random_moments(guarded: Stage, children: Nursery) -> None:
     """Five hundred times over plain and as often over TLS."""
     cut_at_random(guarded, children, random.Random("chaos"), 500)
@@ -160,17 +160,17 @@ def test_truncated_at_a_thousand_random_moments(guarded: Stage, children: Nurser
 
 def cut_at_random(stage: Stage, children: Nursery, chance: random.Random, times: int) -> None:
     """Truncate the film while a process uploads it, again and again; none may crash."""
-    content = stage.film.read_bytes()[:SHORT]
+    content = stage.film.read_bytes()
     stopped = 0
     for number in range(times):
         film = stage.film.with_name(f"{number}.mp4")
         film.write_bytes(content)
-        mode = chance.choice(["auto", "mmap", "mmap", "buffered"])
-        post = {**stage.fields, "title": f"number {number}", "chunk_size": None}
+        mode = chance.choice(MODES)
+        post = {**stage.fields, "title": f"number {number}"}
         order = stage.order(film=str(film), post=post, settings={"source_mode": mode})
         children.start(**order)
         puts = stage.seen("put")
-        wanted = chance.randrange(SHORT)
+        wanted = chance.randrange(SIZE)
 
         def arrived(puts: int = puts, wanted: int = wanted) -> bool:
             uploads = stage.sandbox.uploads
@@ -178,7 +178,7 @@ def cut_at_random(stage: Stage, children: Nursery, chance: random.Random, times:
             return stage.seen("put") > puts and sent >= wanted
 
         stage.sandbox.wait_for(lambda: arrived() or children.ends_within(0), 20)
-        os.truncate(film, chance.randrange(SHORT))
+        os.truncate(film, chance.randrange(SIZE))
         said = children.wait()
         assert said["exit"] == 0, (number, mode, said)
         posted = [post for post in stage.sandbox.posts if post.title == f"number {number}"]
