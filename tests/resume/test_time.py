@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -9,10 +11,11 @@ import pytest
 
 from tests.faults.clock import SteppedClock
 from tests.resume.nursery import Nursery
-from tests.resume.records import FIRST, SECOND
+from tests.resume.records import DONE, FIRST, SECOND
 from tests.resume.stage import PART, Stage
 from tests.resume.watched import Watched
 from uploader import Outcome, Uploader
+from uploader.api.handle import UploadHandle
 from uploader.events import Event, SessionRestarted
 from uploader.journal import State
 from uploader.journals import SqliteJournal
@@ -142,3 +145,31 @@ def test_a_session_that_expires_while_it_waits_is_dead_by_the_next_run(
         assert up.resume(first.upload_id).outcome is Outcome.DONE
     assert stage.seen("init") == 2
     stage.sandbox.assert_posted_once(stage.film)
+
+
+@pytest.mark.parametrize("stop", ["suspend", "cancel"])
+def test_a_stop_that_comes_too_late_changes_nothing(stage: Stage, stop: str) -> None:
+    """While the end of an upload is recorded nothing stops it any more: it has ended."""
+    handles: queue.SimpleQueue[UploadHandle] = queue.SimpleQueue()
+
+    def stop_it(number: int) -> None:
+        if number == DONE:
+            handle = handles.get(timeout=10)
+            handle.suspend() if stop == "suspend" else handle.cancel()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), running(up)).result(10)
+
+    with (
+        closing(SqliteJournal(stage.journal)) as journal,
+        stage.uploader(journal=Watched(journal, before=stop_it)) as up,
+    ):
+        handle = up.submit(stage.film, stage.post())
+        handles.put(handle)
+        stage.check_posted_once(handle.result(20), kills=0)
+        assert state_of(up, handle.upload_id) is State.DONE
+
+
+def running(up: Uploader) -> asyncio.AbstractEventLoop:
+    """Return the engine's loop."""
+    loop = up._thread._loop
+    assert loop is not None
+    return loop

@@ -131,6 +131,7 @@ class UploadRun:
             raise
         finally:
             keeping.cancel()
+        await self.stop.over()
         result = await self._close(standing)
         if raised is not None:
             raise raised

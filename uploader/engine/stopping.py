@@ -7,6 +7,7 @@ stands.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from enum import Enum
 from typing import Any
 
@@ -56,6 +57,15 @@ class Stop:
         """Take the cancellation: the run goes on to say how things stand."""
         if self.task is not None and self.task.cancelling():
             self.task.uncancel()
+
+    async def over(self) -> None:
+        """Let nothing stop the run any more: how it ended is known, and has to be recorded."""
+        task, self.task = self.task, None
+        if self.reason is not None and task is not None and task.cancelling():
+            # It came too late. Untaken, it would strike at the next wait.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            task.uncancel()
 
     def at_boundary(self) -> None:
         """Raise when the time is up."""
