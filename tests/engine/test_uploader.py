@@ -641,7 +641,7 @@ def test_the_uploaders_credentials_serve_destinations_that_bring_none(
     clip = make_clip(tmp_path / "clip.mp4", 1000)
     uploader = make_uploader(credentials=credentials)
     assert uploader.upload(clip, post(access_token=None)).outcome is Outcome.DONE
-    assert asked == [("tiktok", "acme", "uploader-io")] * 2
+    assert asked == [("tiktok", "acme", "uploader-token")] * 2
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("token act.secret"), KeyError("act.secret")])

@@ -276,6 +276,7 @@ class Watched:
         self._length = length
         self.error: SourceError | None = None
         self.accepted = 0
+        self.writing = True
         self.most_unsent = 0
 
     def __len__(self) -> int:

@@ -19,7 +19,7 @@ from uploader.engine.claiming import Claimed, Wish, claim, draft, recorded, take
 from uploader.engine.logbook import Logbook
 from uploader.engine.run import UploadRun
 from uploader.engine.stopping import StopReason
-from uploader.errors import ConfigurationError, UploaderError
+from uploader.errors import ConfigurationError, JournalError, UploaderError
 from uploader.events import Subscriber
 from uploader.http import Timeouts
 from uploader.journal import Journal
@@ -207,7 +207,7 @@ class Face:
             )
 
         async def work(engine: Engine) -> UploadResult:
-            logbook = Logbook(self.journal, claimed.entry, lease, engine.executor)
+            logbook = Logbook(self.journal, claimed.entry, lease, engine.journal_executor)
             run = UploadRun(
                 engine,
                 prepared,
@@ -303,8 +303,9 @@ def _rebuild(transport: str, fields: Mapping[str, Any]) -> Destination:
 
 def refused(error: UploaderError, destination: Destination) -> UploadResult:
     """Return the result of an upload that could not begin, or whose source failed."""
+    held = isinstance(error, JournalError)  # by another run, or by a journal that fails
     return UploadResult(
-        outcome=Outcome.FAILED,
+        outcome=Outcome.SUSPENDED if held else Outcome.FAILED,
         upload_id=error.upload_id or "",
         transport=destination.transport().name,
         account=destination.account,

@@ -16,6 +16,7 @@ from typing import Any
 from uploader.engine.content import check_parts, fingerprint, whole_digest
 from uploader.engine.logbook import LEASE_TTL
 from uploader.engine.prepare import Prepared, check_credentials
+from uploader.engine.resuming import ADOPTED
 from uploader.errors import (
     ConfigurationError,
     JournalError,
@@ -146,7 +147,7 @@ def draft(prepared: Prepared, journal: Journal, wish: Wish) -> Entry:
     if session is not None:
         # Opened elsewhere: the session is the upload, whatever is sent into it.
         opened = "".join(secret.reveal() for _, secret in sorted(session.secrets.items()))
-        key = f"session {journal.stand_in(opened.encode())}"
+        key = f"{ADOPTED}{journal.stand_in(opened.encode())}"
     return Entry(
         upload_id=prepared.upload_id,
         identity=identity(
@@ -197,7 +198,9 @@ def _account(destination: Destination, journal: Journal) -> str:
         return destination.account
     token = destination.access_token
     if token is None:
-        return ""
+        raise ConfigurationError("credentials are given, but no account that they are for").hint(
+            "give account=: it tells whose upload this is, whatever the token"
+        )
     LOG.warning(
         "no account is named: after a token rotation the same upload would count as another one"
     )
@@ -210,6 +213,9 @@ def _adopt(prepared: Prepared, journal: Journal, entry: Entry, lease: Lease) -> 
     prepared.session = entry.session
     if entry.session is not None:
         prepared.plan, prepared.content_type = entry.plan, entry.content_type
+    elif journal.parts(entry.upload_id):
+        # An earlier session has died: its parts still prove the content, in their own cut.
+        prepared.plan = entry.plan
     elif entry.plan != prepared.plan:
         journal.save(lease, {"plan": prepared.plan})
     return prepared

@@ -52,7 +52,11 @@ class Engine:
         self.credentials = credentials
         self.hub = EventHub(subscribers)
         self.budget = WindowBudget(settings.window_bytes)
+        # Apart from each other: a token store that hangs must stop neither the reading of files
+        # nor the renewal of leases.
         self.executor: Executor = ThreadPoolExecutor(8, thread_name_prefix="uploader-io")
+        self.journal_executor: Executor = ThreadPoolExecutor(4, thread_name_prefix="uploader-log")
+        self.token_executor: Executor = ThreadPoolExecutor(32, thread_name_prefix="uploader-token")
         self._lanes = asyncio.Semaphore(settings.max_uploads)
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
         self._tasks: set[asyncio.Task[object]] = set()
@@ -103,7 +107,7 @@ class Engine:
     ) -> T:
         """Drive one small flow of a destination, signed and retried."""
         name = destination.transport().name
-        signer = Signer(destination, name, self.credentials, self.executor)
+        signer = Signer(destination, name, self.credentials, self.token_executor)
         caller = FlowCaller(self.wire, signer, self.settings.clock, self.settings.retry, _Unheard())
         return await caller.call(operation, make, repeatable=repeatable)
 
@@ -120,7 +124,8 @@ class Engine:
                 await asyncio.wait(late, timeout=LAST_WORDS)
         await self.wire.close()
         await self.hub.close()
-        self.executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self.executor, self.journal_executor, self.token_executor):
+            executor.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def braked(self, brake: Stop) -> Iterator[None]:

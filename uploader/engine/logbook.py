@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from uploader.errors import JournalError, LeaseLostError
 from uploader.journal import Entry, Journal, Lease, PartRecord
+
+T = TypeVar("T")
 
 LEASE_TTL = 60.0
 """Seconds after which a silent run may be taken over."""
@@ -67,8 +69,12 @@ class Logbook:
         self, *, part: PartRecord | None = None, durable: bool = False, **changes: Any
     ) -> None:
         """Write fields of the entry, and a part; raise `JournalError`."""
-        await self._do(lambda: self._journal.save(self._lease, changes, part=part, durable=durable))
-        self.entry = replace(self.entry, **changes)
+
+        def write() -> None:
+            self._journal.save(self._lease, changes, part=part, durable=durable)
+            self.entry = replace(self.entry, **changes)
+
+        await self._do(write)
 
     async def parts(self) -> list[PartRecord]:
         return list(await self._do(lambda: self._journal.parts(self.entry.upload_id)))
@@ -78,8 +84,18 @@ class Logbook:
         with contextlib.suppress(JournalError):
             await self._do(lambda: self._journal.release(self._lease))
 
-    async def _do(self, call: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+    async def _do(self, call: Callable[[], T]) -> T:
+        """Call the journal on a worker thread, to its end also when the run is stopped meanwhile.
+
+        A record that was written after the run's last one would undo it.
+        """
+        calling = asyncio.get_running_loop().run_in_executor(self._executor, call)
+        try:
+            return await asyncio.shield(calling)
+        except asyncio.CancelledError:
+            with contextlib.suppress(JournalError):
+                await calling
+            raise
 
 
 def elapsed() -> float:

@@ -243,7 +243,9 @@ class OrderedSender:
     async def _ask(self, part: Part) -> Stored:
         query = getattr(self._transport, "query", None)
         if query is None:
-            return Stored.UNTOLD
+            # Where nobody can be asked, a part is sent again; never the irreversible one.
+            final = self._current is not None and self._current.final
+            return Stored.UNTOLD if final else Stored.NOTHING
         confirmed = await self._caller.call("query", lambda: query(self._session), repeatable=True)
         self._listener.resynced(part.index, confirmed.offset)
         if confirmed.processing is not None:

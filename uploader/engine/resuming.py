@@ -19,6 +19,8 @@ from uploader.transport import Moment, Transport
 
 ASKED = 3
 """How often a server is asked whose answer does not fit: a status may lag behind the upload."""
+ADOPTED = "session "
+"""How the key of an upload begins whose session the caller opened."""
 LAG = 2.0
 """Seconds between these questions."""
 
@@ -36,7 +38,7 @@ def first_missing(plan: Plan, confirmed: int, offset: int | None) -> int | None:
     if offset is None:
         return None
     index = plan.count if offset == plan.size else offset // plan.part_size
-    if offset != plan.size and offset % plan.part_size:
+    if offset != plan.size and (offset % plan.part_size or index >= plan.count):
         return None
     return index if index in (confirmed, confirmed + 1) else None
 
@@ -60,6 +62,11 @@ def may_open_again(entry: Entry, transport: Transport, clock: Clock) -> bool:
     if transport.capabilities.irreversible is Moment.CREATE or lifetime is None:
         return False
     return age(entry.updated, clock) >= lifetime
+
+
+def is_adopted(entry: Entry) -> bool:
+    """Tell whether the session was opened by the caller: nobody else can open it anew."""
+    return entry.key is not None and entry.key.startswith(ADOPTED)
 
 
 def is_restored(entry: Entry) -> bool:
@@ -108,7 +115,7 @@ class Resumption:
         """
         committing = may_be_committed(entry)
         lifetime = self._transport.capabilities.session_lifetime
-        if not committing and lifetime is not None:
+        if not committing and lifetime is not None and session.created_at is not None:
             old = age(session.created_at, self._clock)
             if old >= lifetime:
                 raise SessionExpiredError(
@@ -119,7 +126,18 @@ class Resumption:
             if committing:
                 raise OutcomeUnknownError("the destination cannot be asked what it holds")
             return Point(entry.confirmed)
-        return await self._ask(entry, plan, lambda: query(session))
+        try:
+            return await self._ask(entry, plan, lambda: query(session))
+        except SessionExpiredError as error:
+            if not committing:
+                raise
+            gone = error
+        # Gone, maybe because it was completed: a new session could be a second upload.
+        raise OutcomeUnknownError(
+            f"the session is gone, and its last part may have been sent: {gone.message}",
+            operation="query",
+            status=gone.status,
+        )
 
     async def _ask(self, entry: Entry, plan: Plan, query: Callable[[], Any]) -> Point:
         confirmed = await self._question(entry, query)

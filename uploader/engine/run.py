@@ -23,6 +23,7 @@ from uploader.engine.resuming import (
     Resumption,
     age,
     forgotten,
+    is_adopted,
     is_restored,
     may_be_committed,
     may_open_again,
@@ -92,7 +93,7 @@ class UploadRun:
             lambda: engine.budget.windows,
         )
         signer = Signer(
-            prepared.destination, self._transport.name, engine.credentials, engine.executor
+            prepared.destination, self._transport.name, engine.credentials, engine.token_executor
         )
         self._caller = FlowCaller(
             engine.wire, signer, self._clock, engine.settings.retry, self.teller
@@ -240,6 +241,8 @@ class UploadRun:
         try:
             point = await self._resumption().point(entry, session, self.prepared.plan)
         except SessionExpiredError as error:
+            if is_adopted(entry):
+                raise  # another session would be another post than the one that was asked for
             self.teller.tell(events.SessionRestarted, reason=error.message)
             self._session = None
             await self._log.save(session=None, confirmed=0, state=State.QUEUED)
@@ -341,7 +344,11 @@ class UploadRun:
             return ended(point.ended, session.fields)
         if point.index == self.prepared.plan.count:
             return await self._watch(None)
-        await self._log.save(state=State.SENDING, confirmed=point.index)
+        # What may have been committed stays so: the status may be late, and SENDING would let an
+        # hour's age alone open a second upload.
+        committed = may_be_committed(entry)
+        state = State.COMMITTING if committed else State.SENDING
+        await self._log.save(state=state, confirmed=point.index)
         return Standing(Outcome.SUSPENDED)
 
     # The end of a run.
@@ -444,6 +451,8 @@ class UploadRun:
         state, error = standing.state, standing.error
         if standing.outcome is Outcome.SUSPENDED and self._last_part_is_not_out:
             state = State.SENDING
+        if standing.outcome is Outcome.SUSPENDED and self._log.entry.state is State.OPENING:
+            state = State.QUEUED  # it is certain that nothing was opened
         try:
             # UNKNOWN is not written twice: its time tells when what was opened has expired.
             if state is not None and not (state is State.UNKNOWN is self._log.entry.state):

@@ -39,6 +39,8 @@ def ended(processing: Processing, fields: Mapping[str, Any]) -> Standing:
     merged = {**fields, **processing.fields}
     if processing.completion is not None:
         return Standing(Outcome.DONE, processing.completion.location, merged)
+    if processing.error is None:
+        return Standing(Outcome.PROCESSING, fields=merged)
     return Standing(Outcome.FAILED, fields=merged, error=processing.error)
 
 

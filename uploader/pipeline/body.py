@@ -36,6 +36,8 @@ class PartBody:
         self._permit = permit
         self._on_sent = on_sent
         self._held: list[Queued] = []
+        self.writing = False
+        """Whether it is the peer that is waited for, and not the file or a limit of ours."""
         self.written = 0
         self.accepted = 0
         self.error: UploaderError | None = None
@@ -89,7 +91,9 @@ class PartBody:
         for begin in range(0, item.length, sink.slice_size):
             piece = view[begin : begin + sink.slice_size]
             item.window.verify()
+            self.writing = True
             await sink.write(piece)
+            self.writing = False
             self.written += len(piece)
             self._settle(sink)
 

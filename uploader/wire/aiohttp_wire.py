@@ -264,7 +264,10 @@ class _Exchange:
             return Reached(0, all_out=True)
         pending = unacknowledged(self._transport) or 0
         # Acknowledged bytes, headers and TLS records included: only their growth matters.
-        return Reached(self.body.accepted - pending, self.body.complete and pending == 0)
+        waits = not self.body.complete and not self.body.writing and pending == 0
+        return Reached(
+            self.body.accepted - pending, self.body.complete and pending == 0, ours=waits
+        )
 
 
 def _tracing() -> aiohttp.TraceConfig:

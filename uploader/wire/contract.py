@@ -38,6 +38,7 @@ class StreamedBody(Protocol):
 
     error: UploaderError | None
     accepted: int
+    writing: bool
 
     def __len__(self) -> int: ...
 

@@ -24,6 +24,8 @@ class Reached:
 
     delivered: int
     all_out: bool
+    ours: bool = False
+    """Whether it is we who let the peer wait: for a file, or for a limit of ours."""
 
 
 class Watchdog:
@@ -58,7 +60,7 @@ class Watchdog:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now, reached = loop.time(), self._reached()
-        if reached != self._last:
+        if reached != self._last or (reached is not None and reached.ours):
             self._last, self._since = reached, now
         phase, limit = self._limit(reached)
         remaining = self._since + limit - now
