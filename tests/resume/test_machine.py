@@ -190,5 +190,5 @@ TestUploads.settings = settings(STEADY, max_examples=15, stateful_step_count=12)
 def test_many_uploads() -> None:
     """The same with more of everything."""
     run_state_machine_as_test(
-        Uploads, settings=settings(STEADY, max_examples=100, stateful_step_count=25)
+        Uploads, settings=settings(STEADY, max_examples=300, stateful_step_count=30)
     )
