@@ -86,20 +86,6 @@ def test_progress_in_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sandbox.uploads[0].url not in shown
 
 
-def test_a_demonstration_that_is_interrupted(tmp_path: Path) -> None:
-    """It leaves no video behind."""
-    env = environment(TMPDIR=str(tmp_path))
-    with terminal("demo", "--size", "3GB", env=env) as screen:
-        screen.read("left")
-
-        screen.process.send_signal(signal.SIGINT)
-        shown = screen.read(None)
-
-        assert screen.process.wait(5) == 130
-    assert "clip.mp4: cancelled, nothing was posted" in shown
-    assert list(tmp_path.iterdir()) == []
-
-
 @contextmanager
 def bars(width: int, sizes: list[int]) -> Iterator[tuple[Bars, io.StringIO]]:
     """Draw bars of these uploads on paper."""
