@@ -71,7 +71,7 @@ def terminal(*arguments: object, env: dict[str, str], width: int = 100) -> Itera
 def test_progress_in_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
     """Numbers while it runs, the cursor back when it is stopped, no secret ever."""
     sandbox.script(Fault("put", nth=2, slow=200_000))
-    file = video(tmp_path, 12_000_000)
+    file = video(tmp_path, 18_000_000)
     arguments = (*publishing(sandbox, file), "--chunk-size", "6MB")
     with terminal(*arguments, env=environment(sandbox)) as screen:
         screen.read("confirmed    6 MB")
