@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.command import VARIABLE, video
 from transports.tiktok.sandbox import Sandbox
+from uploader.engine.settings import SystemClock
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def _surroundings(
 ) -> Iterator[None]:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)
+    # No pause before a retry: its length is drawn from zero on.
+    monkeypatch.setattr(SystemClock, "draw", lambda self: 0.0)
     monkeypatch.setenv("UPLOADER_JOURNAL", str(tmp_path_factory.mktemp("journal") / "uploads.db"))
     logger = logging.getLogger("uploader")
     handlers, filters = logger.handlers[:], logger.filters[:]

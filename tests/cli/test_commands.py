@@ -1,6 +1,7 @@
 """The other commands, and the command as it is installed."""
 
 import json
+import queue
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import environment, finish, publishing, run, start, video
+from tests.cli.interrupting import run_until
 from transports.tiktok.sandbox import Sandbox
 from uploader import __version__
 
@@ -159,19 +161,23 @@ def test_the_sandbox_command(
     assert f"201  put  bytes 0-{size - 1}/{size}" in ended.out
 
 
-def test_the_sandbox_command_shows_broken_rules() -> None:
+def test_the_sandbox_command_shows_broken_rules(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that asks for what TikTok does not have is told of, and the exit code is 1."""
-    served = start("sandbox", env=environment())
-    assert served.stdout is not None
-    url = re.findall(r"http://\S+", served.stdout.readline())[0]
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{url}/v1/upload", timeout=10)  # noqa: S310
-    lines = iter(served.stdout.readline, "")
-    assert next(line for line in lines if line.startswith("BROKEN RULE"))
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr("uploader.cli.screen.say", lines.put)
 
-    served.send_signal(signal.SIGTERM)
+    def misbehave() -> None:
+        (url,) = re.findall(r"listens at (http://\S+)", lines.get(timeout=10))
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{url}/v1/upload", timeout=10)  # noqa: S310
+        while not lines.get(timeout=10).startswith("BROKEN RULE"):
+            pass
 
-    assert finish(served).code == 1
+    ended = run_until(misbehave, capsys, monkeypatch, "sandbox", number=signal.SIGTERM)
+
+    assert ended.code == 1
 
 
 def test_help_teaches_and_loads_nothing_heavy() -> None:

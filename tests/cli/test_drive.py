@@ -1,7 +1,11 @@
 """What becomes of uploads whose handle does not end with a result."""
 
+import signal
+import threading
 from concurrent.futures import Future
 from types import SimpleNamespace
+
+import pytest
 
 from uploader.api import UploadHandle
 from uploader.cli.drive import End, Job, drive
@@ -78,3 +82,21 @@ def test_what_this_run_drives_already_is_awaited_not_refused() -> None:
 
     assert [str(end.result.outcome) for end in ends] == ["done", "done", "suspended"]
     assert exit_of(end.result for end in ends) is Exit.NOT_FINISHED
+
+
+def test_a_signal_is_heard_while_a_file_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an upload does before it begins may take long: nobody waits for it, and it is told."""
+    monkeypatch.setattr("uploader.cli.drive.ANSWERS", 0.05)
+    compared = threading.Event()
+
+    def begin() -> UploadHandle:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert compared.wait(10)
+        raise SourceError("clip.mp4 has grown")
+
+    slow = Job("clip.mp4", "tiktok", None, PLAN, begin)
+    ends = driven(slow, job(None))
+    compared.set()
+
+    assert [str(end.result.outcome) for end in ends] == ["unknown", "cancelled"]
+    assert "it did not stop in time" in str(ends[0].result.error)

@@ -25,9 +25,7 @@ def test_a_time_limit_ends_between_two_parts(
     """Exit code 4 and a line that is no error; a resume finishes it."""
     file = video(tmp_path, 20_000_000)
 
-    ended = run(
-        capsys, *publishing(sandbox, file), "--chunk-size", "6MB", "--time-limit", "0.000001"
-    )
+    ended = run(capsys, *publishing(sandbox, file), "--chunk-size", "6MB", "--time-limit", "0")
 
     assert (ended.code, ended.complaints, sandbox.posts) == (4, [], [])
     assert "clip.mp4: suspended: the time limit was reached (go on with: " in ended.err

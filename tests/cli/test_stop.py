@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.command import Ended, environment, finish, publishing, run, start, video
 from tests.cli.interrupting import run_until
+from transports.tiktok.factory import TikTokFactory
 from transports.tiktok.sandbox import Fault, Sandbox, Switches
 from uploader.cli.stop import ANSWERS, LIMIT, Stop
 
@@ -122,6 +123,23 @@ def test_what_nothing_remembers_is_cancelled(
     assert "clip.mp4: cancelled, nothing was posted" in ended.err
     assert "resume" not in ended.err
     assert sandbox.posts == []
+
+
+def test_a_demonstration_leaves_no_video_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sandbox goes with it, so there is nothing to resume."""
+    sandbox = Sandbox()
+    sandbox.script(SLOW)
+    monkeypatch.setattr(TikTokFactory, "sandbox", lambda self, port=0: sandbox)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    ended = run_until(lambda: receiving(sandbox), capsys, monkeypatch, "demo", "--size", "50MB")
+
+    assert ended.code == 130
+    assert "clip.mp4: cancelled, nothing was posted" in ended.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_after_the_last_byte_the_destination_goes_on(

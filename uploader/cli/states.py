@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from uploader.cli.times import show_moment, show_span
-from uploader.journal import Entry, State
+from uploader.journal import RESTORED, Entry, State
 from uploader.transport import Capabilities, Moment
 
 MAY_BE_POSTED: Final = frozenset(
@@ -110,7 +110,17 @@ def _failed(entry: Entry, limits: Capabilities | None, now: float) -> Meaning:
 
 
 def _unknown(entry: Entry, limits: Capabilities | None, now: float) -> Meaning:
-    if entry.session is None and entry.error is not None:
+    code = (entry.error or {}).get("code")
+    if code == RESTORED["code"]:
+        return Meaning(
+            "The journal was restored from a backup, and this may have gone on since: it may be"
+            " posted. Look at the account. Nothing but the word that it is posted is believed.",
+            (
+                ("ask the destination", "resolve"),
+                ("when it is not there: forget it, then publish it again", "forget"),
+            ),
+        )
+    if entry.session is None:
         says = "The answer to the request that opens the upload was lost."
         return _until_it_expires(says, entry, limits, now)
     return Meaning(

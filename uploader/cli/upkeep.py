@@ -46,8 +46,8 @@ def prune(seconds: float, *, journal: Path | None, json: bool) -> int:
         screen.document({"exit_code": 0, "pruned": count, "older_than": iso(before)})
     else:
         screen.say(
-            f"pruned {count:,} uploads that ended before {show_moment(before)}; what keeps a post"
-            " from being made twice stays"
+            f"pruned: {count:,} uploads that ended before {show_moment(before)};"
+            " what keeps a post from being made twice stays"
         )
     return Exit.DONE
 
@@ -65,7 +65,7 @@ def restored(since: float, *, journal: Path | None, json: bool) -> int:
         screen.document({"exit_code": 0, "unknown": count, "since": iso(since)})
     else:
         screen.say(
-            f"{count:,} uploads may have gone on since {show_moment(since)} and are unknown now"
+            f"unknown now, for they may have gone on since {show_moment(since)}: {count:,} uploads"
         )
         if count:
             screen.say(f"look at each of them: {screen.command()} list --state unknown")
