@@ -112,10 +112,10 @@ def test_a_file_that_is_being_written_and_grows_is_refused_before_the_commit(
     stage: Stage, own_film: Path
 ) -> None:
     """A recording that goes on is no video yet."""
-    stage.sandbox.script(Fault("put", nth=3, stall_after=HELD_AT))
+    stage.sandbox.script(Fault("put", nth=2, stall_after=HELD_AT))
     with own_film.open("ab") as recording, stage.uploader() as up:
         handle = up.submit(own_film, stage.post())
-        stage.sandbox.wait_for(lambda: stage.sandbox.uploads[0].chunks[2].received)
+        stage.sandbox.wait_for(lambda: stage.sandbox.uploads[0].chunks[1].received)
         recording.write(b"the next frame")
         recording.flush()
         with pytest.raises(SourceChangedError, match="grew"):

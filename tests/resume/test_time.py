@@ -156,16 +156,16 @@ def test_a_stop_that_comes_too_late_changes_nothing(stage: Stage, stop: str) -> 
         if number == DONE:
             handle = handles.get(timeout=10)
             handle.suspend() if stop == "suspend" else handle.cancel()
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), running(up)).result(10)
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), running(late)).result(10)
 
     with (
         closing(SqliteJournal(stage.journal)) as journal,
-        stage.uploader(journal=Watched(journal, before=stop_it)) as up,
+        stage.uploader(journal=Watched(journal, before=stop_it)) as late,
     ):
-        handle = up.submit(stage.film, stage.post())
+        handle = late.submit(stage.film, stage.post())
         handles.put(handle)
         stage.check_posted_once(handle.result(20), kills=0)
-        assert state_of(up, handle.upload_id) is State.DONE
+        assert state_of(late, handle.upload_id) is State.DONE
 
 
 def running(up: Uploader) -> asyncio.AbstractEventLoop:
