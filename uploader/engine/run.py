@@ -452,7 +452,11 @@ class UploadRun:
         if standing.outcome is Outcome.SUSPENDED and self._last_part_is_not_out:
             state = State.SENDING
         opening = self._log.entry.state is State.OPENING
-        if standing.outcome is Outcome.SUSPENDED and opening and not isinstance(error, JournalError):
+        if (
+            standing.outcome is Outcome.SUSPENDED
+            and opening
+            and not isinstance(error, JournalError)
+        ):
             state = State.QUEUED  # it is certain that nothing was opened
         try:
             # UNKNOWN is not written twice: its time tells when what was opened has expired.
