@@ -145,7 +145,11 @@ class PartRecord:
 
 
 class Journal(Protocol):
-    """Where uploads are recorded."""
+    """Where uploads are recorded.
+
+    Optional: `wants_digests = False` spares the digests of the parts' content. A resumed upload is
+    then known by size and samples alone, which is enough for a journal that ends with its process.
+    """
 
     @property
     def environment(self) -> str | None:

@@ -38,6 +38,11 @@ class Logbook:
         self._lost = False
         self.entry = entry
 
+    @property
+    def wants_digests(self) -> bool:
+        """Whether the parts' content is to be proved later; a journal may spare it."""
+        return bool(getattr(self._journal, "wants_digests", True))
+
     def permit(self) -> None:
         """Raise `LeaseLostError` when this run may not send another byte."""
         age = elapsed() - self._granted

@@ -202,7 +202,7 @@ class UploadRun:
         session = self._session or await self._create()
         self._session = session
         allowance = self._engine.budget.allowance()
-        reader = Reader(source, self.prepared.plan, allowance)
+        reader = Reader(source, self.prepared.plan, allowance, digest=self._log.wants_digests)
         self._sender = sender = OrderedSender(
             transport=self._transport,
             session=session,

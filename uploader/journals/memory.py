@@ -40,6 +40,9 @@ class MemoryJournal:
     Beyond `keep_ended` entries the oldest ended ones are forgotten, failed ones first.
     """
 
+    wants_digests = False
+    """What it holds ends with the process: sizes and samples tell its few uploads apart."""
+
     def __init__(
         self,
         *,

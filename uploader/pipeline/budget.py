@@ -11,7 +11,7 @@ from collections import deque
 
 from uploader.model import KIB, MIB
 
-LARGEST = 2 * MIB
+LARGEST = 4 * MIB
 SMALLEST = 256 * KIB
 DEPTH = 3
 """Windows an upload may hold: one in the socket's hands, two in the queue."""

@@ -32,10 +32,14 @@ class Queued:
 class Reader:
     """Read `source` part by part, from a byte on, into a queue bounded by the allowance."""
 
-    def __init__(self, source: Source, plan: Plan, allowance: Allowance) -> None:
+    def __init__(
+        self, source: Source, plan: Plan, allowance: Allowance, *, digest: bool = True
+    ) -> None:
+        """`digest=False` spares the digests, which cost about as much as sending does."""
         self._source = source
         self._plan = plan
         self._allowance = allowance
+        self._wants_digest = digest
         # One place more than windows may exist, so that an error always finds room.
         self._queue: asyncio.Queue[Queued | SourceError] = asyncio.Queue(DEPTH + 1)
         self._task: asyncio.Task[None] | None = None
@@ -107,7 +111,8 @@ class Reader:
         except BaseException:
             self._allowance.give_back(length)
             raise
-        self._digest(position, length, window)
+        if self._wants_digest:
+            self._digest(position, length, window)
         self._queue.put_nowait(Queued(position, length, window))
         return position + length
 

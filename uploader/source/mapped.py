@@ -73,7 +73,9 @@ class MappedSource:
         self._advise(stop, ahead)
         resident = self._pages.resident(first, stop)
         try:
-            if resident:
+            if resident and self._lease is not None:
+                pass  # the kernel maps warm pages while it takes them, many at a time
+            elif resident:
                 self._pages.populate(first, stop, waiting=False)
             else:
                 await self._read_in(first, stop)
