@@ -22,7 +22,7 @@ from uploader.errors import NetworkError, ProtocolError, UploaderError
 from uploader.http import Request, Response, Timeouts, origin
 from uploader.secret import Secret
 from uploader.wire.contract import StreamedBody
-from uploader.wire.payload import PartPayload, reset_on_close
+from uploader.wire.payload import PartPayload, drop, reset_on_close
 from uploader.wire.watchdog import Reached, Watchdog, unacknowledged
 
 MAX_ANSWER = 1024 * 1024
@@ -207,7 +207,7 @@ class _Connector(aiohttp.TCPConnector):
         closing = {transport for transport in self._open if transport.is_closing()}
         self._open -= closing
         for transport in closing:
-            transport.abort()
+            drop(transport)
 
 
 def _part(connector: aiohttp.BaseConnector | None) -> None:
@@ -247,7 +247,7 @@ class _Exchange:
     def abandon(self) -> None:
         """Drop the connection at once; closing it in TLS's way would wait for the body."""
         if self._transport is not None:
-            self._transport.abort()
+            drop(self._transport)
 
     def settled(self) -> None:
         """Let the connection serve other requests."""

@@ -54,7 +54,16 @@ class WriterSink:
         return self._transport.get_write_buffer_size()
 
     def abort(self) -> None:
-        self._transport.abort()
+        drop(self._transport)
+
+
+def drop(transport: asyncio.WriteTransport) -> None:
+    """Drop a connection and what it still holds, at once, also one that is gone already.
+
+    asyncio's TLS transport of Python 3.11.0 to 3.11.4 fails to abort what it has closed before.
+    """
+    with contextlib.suppress(AttributeError):
+        transport.abort()
 
 
 def reset_on_close(transport: asyncio.BaseTransport | None, *, on: bool) -> None:
