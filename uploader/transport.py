@@ -26,10 +26,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from uploader.http import Body, Request, Response
 from uploader.model import (
     Completion,
-    Confirmed,
     Part,
     Plan,
-    Processing,
     Receipt,
     Session,
     SourceFacts,
@@ -90,7 +88,7 @@ class Capabilities:
 class Transport(Protocol):
     """One destination's protocol: stateless, no I/O, built anew for each upload.
 
-    Optional members, resolved once (`implements`): implement one and it is used.
+    Optional members: implement one and it is used.
 
     - `query(session) -> Flow[Confirmed]`: what does the server hold? Without it an ambiguous
       failure of a part is answered by sending the part again.
@@ -114,18 +112,6 @@ class Transport(Protocol):
     def put_part(self, session: Session, plan: Plan, part: Part, body: Body) -> Flow[Receipt]: ...
 
     def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]: ...
-
-
-class Queryable(Protocol):
-    """A transport that can be asked what the server holds."""
-
-    def query(self, session: Session) -> Flow[Confirmed]: ...
-
-
-class Pollable(Protocol):
-    """A transport whose server still works after the last byte."""
-
-    def poll(self, session: Session) -> Flow[Processing]: ...
 
 
 class Credential(Protocol):

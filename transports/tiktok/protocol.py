@@ -38,7 +38,6 @@ STATUS: Final = "/v2/post/publish/status/fetch/"
 # What every answer carries: "Content-Range: bytes 0-{UPLOADED_BYTES}/{TOTAL_BYTE_LENGTH}".
 _STORED: Final = re.compile(r"bytes 0-(\d{1,19})/(\d{1,19})", re.ASCII)
 
-PROCESSING: Final = frozenset({"PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD"})
 SUCCEEDED: Final = frozenset({"PUBLISH_COMPLETE", "SEND_TO_USER_INBOX"})
 # PUBLISH_FAILED is not official, and old code knows it.
 FAILED: Final = frozenset({"FAILED", "PUBLISH_FAILED"})
