@@ -180,9 +180,13 @@ class RateLimitedError(TransportError):
 
 
 class OffsetMismatchError(TransportError):
-    """The server holds other bytes than the request assumed."""
+    """The server holds other bytes than the request assumed: `offset`, when it told how many."""
 
     default_recovery = Recovery.RESYNC
+
+    def __init__(self, message: str, *, offset: int | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.offset = offset
 
 
 class SessionExpiredError(TransportError):

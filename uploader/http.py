@@ -16,9 +16,15 @@ JSON_TYPE = "application/json; charset=UTF-8"
 
 
 class Body(Protocol):
-    """The bytes of one part. A flow may read `len(body)` and never a byte."""
+    """The bytes of one part. A flow may read `len(body)` and `digests`, and never a byte.
+
+    `digests` holds what `Capabilities.digests` asked for, by name, as raw bytes (big-endian).
+    """
 
     def __len__(self) -> int: ...
+
+    @property
+    def digests(self) -> Mapping[str, bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,12 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class UploadSpec:
-    """What `create` is told about the file."""
+    """What `create` is told about the file. `name` is its own, without folders, or ""."""
 
     size: int
     content_type: str
     plan: Plan
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +107,27 @@ class Session:
 
     `fields` are JSON-able and public; `secrets` (upload URLs that carry a token) are sealed by any
     journal. `created_at` is stamped by the engine with the wall clock's seconds taken before the
-    request went out, so that a lifetime counted from it never ends late.
+    request went out, so that a lifetime counted from it never ends late. `plan` is set by `create`
+    where the server dictates the cut.
     """
 
     fields: Mapping[str, Any]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     created_at: float | None = None
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The proof that a part was accepted."""
+    """The proof that a part was accepted.
+
+    `fields` are JSON-able and public, and all that `complete` will know of the part. `length` is
+    how many bytes the server says the part has, `None` when it does not say.
+    """
 
     index: int
     fields: Mapping[str, Any] = field(default_factory=dict)
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +160,12 @@ class Confirmed:
     """What the server holds: the bytes it stored from the start, `None` when it does not say.
 
     `processing` is set when the answer also tells that every byte has arrived, or that the upload
-    has ended.
+    has ended. `receipts` are the parts it holds where they go in any order; `offset` is `None` then.
     """
 
     offset: int | None
     processing: Processing | None = None
+    receipts: Mapping[int, Receipt] | None = None
 
 
 @dataclass(frozen=True, slots=True)

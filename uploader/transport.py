@@ -6,11 +6,18 @@ I/O, the retries, the credentials and the clock.
 
 Obligations:
 
-- A flow is a pure function of its arguments and the responses. It may read `len(body)`, never a
-  byte. It holds no state between two flows: all that the next one needs is in the `Session`.
+- A flow is a pure function of its arguments and the responses. It may read `len(body)` and
+  `body.digests`, never a byte. It holds no state between two flows: all that the next one needs is
+  in the `Session` and the receipts.
 - A flow raises only subclasses of `TransportError`. It classifies; only the engine retries.
 - `create` is sent at most once per upload unless its failure proves that the server did nothing
-  (`TransportError.ambiguous` is false); two sessions can become two public posts.
+  (`TransportError.ambiguous` is false), or nothing counts before `complete` (`Moment.COMPLETE`);
+  two sessions can become two public posts.
+- The same holds for whatever `irreversible` names. What the server may have done is learnt by
+  `query` (`Moment.LAST_PART`) or `verify` (`Moment.COMPLETE`), never tried again blindly.
+- Where parts go in any order, sending one again replaces it.
+- A part is stored whole or not at all, unless `accepts_partial` says that a prefix of it counts.
+  A server that holds less than was sent is an `OffsetMismatchError`, with the `offset` it told of.
 - URLs and tokens that open an upload are `Secret`s: never in a repr, a log, an exception text.
 - A session is JSON-able fields plus named secrets. With the plan it is all that another process
   needs to go on.
@@ -67,9 +74,13 @@ class Moment(Enum):
 class Capabilities:
     """A destination's limits, as data. Sizes are in bytes, times in seconds.
 
-    `part_size` is the size wanted, within `min_part` and `max_part`. A file of at most
+    `part_size` is the size wanted, within `min_part` and `max_part`; it grows where `max_parts`
+    would be passed. Each part but the last is a multiple of `alignment`. A file of at most
     `max_single` bytes goes as one part. `max_last_part` bounds the last part where the tail is
-    merged. `session_lifetime` counts from the moment before `create` was sent.
+    merged. `session_lifetime` counts from the moment before `create` was sent. Of parts in any
+    order at most `max_lanes` are on their way at once. `digests` names what `body.digests` must
+    hold of each part before it goes out: "crc32c", "md5", "sha1", "sha256"; each costs a pass
+    over the content. `unknown_size` takes a stream whose end nobody knows yet.
     """
 
     order: Order
@@ -83,6 +94,11 @@ class Capabilities:
     max_single: int
     max_last_part: int
     session_lifetime: float | None = None
+    alignment: int = 1
+    max_lanes: int = 1
+    accepts_partial: bool = False
+    digests: frozenset[str] = frozenset()
+    unknown_size: bool = False
 
 
 class Transport(Protocol):
@@ -93,6 +109,12 @@ class Transport(Protocol):
     - `query(session) -> Flow[Confirmed]`: what does the server hold? Without it an ambiguous
       failure of a part is answered by sending the part again.
     - `poll(session) -> Flow[Processing]`: the server still works after the last byte.
+    - `verify(session, receipts) -> Flow[Completion | None]`: was it completed? `None` says that it
+      surely was not, so that `complete` may be sent. Asked when an answer to `complete` was lost.
+    - `abort(session) -> Flow[None]`: drop what the server holds. Called once when the upload was
+      cancelled or refused before its irreversible request; whether it succeeds changes nothing.
+    - `put(spec, body) -> Flow[Completion]`: the whole content in one request, without a session,
+      for a plan of one part. Sending it twice must leave one object.
     """
 
     @property
@@ -111,14 +133,20 @@ class Transport(Protocol):
 
     def put_part(self, session: Session, plan: Plan, part: Part, body: Body) -> Flow[Receipt]: ...
 
-    def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]: ...
+    def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]:
+        """Finish the upload. `receipts` holds one for each part where `complete` is irreversible."""
+        ...
 
 
 class Credential(Protocol):
     """What signs a request. Called on a worker thread, for each attempt anew."""
 
     def sign(self, request: Request) -> Mapping[str, str | Secret]:
-        """Return the headers to add."""
+        """Return the headers to add.
+
+        A credential may have a method `learn(response)`, called with each answer to what it signed
+        that was refused (401, 403): a server's `Date` tells how far the clocks are apart.
+        """
         ...
 
 
@@ -131,6 +159,9 @@ class Destination(Protocol):
 
     `access_token` is a token or `None`, `credentials` a callable or `None`; an uploader's own
     `credentials` serve when both are `None`.
+
+    Optional: `accountless = True` where the public fields name the place (a bucket and a key, an
+    upload server), so that neither an account nor a token has to be given.
     """
 
     @property
@@ -178,7 +209,10 @@ class DestinationOption:
 class TransportFactory(Protocol):
     """What an entry point of the group `uploader.transports` loads.
 
-    `token_variable` names the environment variable that the command takes the access token from.
+    `token_variable` names the environment variable that the command takes the access token from,
+    "" where none is needed.
+    Optional: `schemes`, the URL schemes that `uploader put FILE URL` finds it by, and
+    `locate(url) -> Mapping[str, Any]`, the fields that such a URL stands for.
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """

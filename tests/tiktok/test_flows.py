@@ -32,6 +32,7 @@ class Length:
 
     def __init__(self, length: int) -> None:
         self._length = length
+        self.digests: dict[str, bytes] = {}
 
     def __len__(self) -> int:
         return self._length

@@ -274,6 +274,7 @@ class Watched:
 
     def __init__(self, length: int) -> None:
         self._length = length
+        self.digests: dict[str, bytes] = {}
         self.error: SourceError | None = None
         self.accepted = 0
         self.writing = True

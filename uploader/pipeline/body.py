@@ -6,7 +6,7 @@ Rule: no byte is copied here. A window is released when the kernel has taken it,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from uploader.errors import SourceError, UploaderError
 from uploader.model import Part
@@ -29,12 +29,14 @@ class PartBody:
         pace: Callable[[int], Awaitable[None]] | None = None,
         permit: Callable[[], None] = lambda: None,
         on_sent: Callable[[int], None] = lambda count: None,
+        digests: Mapping[str, bytes] | None = None,
     ) -> None:
         self._reader = reader
         self._part = part
         self._pace = pace
         self._permit = permit
         self._on_sent = on_sent
+        self.digests: Mapping[str, bytes] = digests or {}
         self._held: list[Queued] = []
         self.writing = False
         """Whether it is the peer that is waited for, and not the file or a limit of ours."""
