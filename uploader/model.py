@@ -160,7 +160,8 @@ class Confirmed:
     """What the server holds: the bytes it stored from the start, `None` when it does not say.
 
     `processing` is set when the answer also tells that every byte has arrived, or that the upload
-    has ended. `receipts` are the parts it holds where they go in any order; `offset` is `None` then.
+    has ended. `receipts` are the parts it holds, where these go in any order;
+    `offset` is `None` then.
     """
 
     offset: int | None

@@ -134,7 +134,7 @@ class Transport(Protocol):
     def put_part(self, session: Session, plan: Plan, part: Part, body: Body) -> Flow[Receipt]: ...
 
     def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]:
-        """Finish the upload. `receipts` holds one for each part where `complete` is irreversible."""
+        """Finish the upload; `receipts` holds one for each part where this is irreversible."""
         ...
 
 

@@ -151,7 +151,17 @@ def test_requests_and_origins_do_not_show_an_upload_url() -> None:
     assert origin("https://[broken/secret") == MASK
 
 
+class Empty:
+    """A body without a byte."""
+
+    def __init__(self) -> None:
+        self.digests: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return 0
+
+
 def test_a_request_has_one_body() -> None:
     """Content and a streamed body at once are a mistake of the flow."""
     with pytest.raises(ValueError, match="not both"):
-        Request("put", "PUT", "https://x", content=b"a", body=[])
+        Request("put", "PUT", "https://x", content=b"a", body=Empty())

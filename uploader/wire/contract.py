@@ -5,6 +5,7 @@ Rule: one request in, one response out; nothing is retried, redirected or rememb
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from uploader.errors import UploaderError
@@ -39,6 +40,7 @@ class StreamedBody(Protocol):
     error: UploaderError | None
     accepted: int
     writing: bool
+    digests: Mapping[str, bytes]
 
     def __len__(self) -> int: ...
 
