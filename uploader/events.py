@@ -182,4 +182,29 @@ class OutcomeUnknown(UploadEnded):
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRefreshed(Event):
+    """An access token was asked for anew, for an account and no upload in particular.
+
+    `outcome` is `refreshed`, or the code of the error.
+    """
+
+    upload_id: str = ""
+    account: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookReceived(Event):
+    """A destination delivered a notice; `upload_id` is empty where it fits no known upload.
+
+    `outcome` is what became of it: `accepted`, `duplicate`, `unknown` or `refused`.
+    """
+
+    upload_id: str = ""
+    kind: str
+    outcome: str
+
+
 Subscriber: TypeAlias = Callable[[Event], None]

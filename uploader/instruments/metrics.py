@@ -1,11 +1,12 @@
-"""Events as Prometheus metrics.
+"""Events as Prometheus metrics, and the few facts that are no events.
 
-Rule: labels are transport, operation, outcome and error, which have few values each; never an id,
-a name or an account. One set of metrics exists for each registry.
+Rule: only what `uploader.instruments.table` lists; every value of a label goes through a guard that
+keeps them few. One set of metrics exists for each registry.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from typing import Any
@@ -13,114 +14,132 @@ from typing import Any
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from uploader import events
+from uploader.instruments.labels import narrow_labels
+from uploader.instruments.table import METRICS, Kind, Metric
 
-# Seconds. A clip of some MB on a fast line takes a fraction of one, 4 GB at 10 Mbit/s an hour.
-LONG = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_Made = Counter | Gauge | Histogram
 
 
 class Metrics:
-    """Count events into `registry`."""
+    """Count events into `registry`. Thread-safe, and right in forked children."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"uploader_{name}", text, ("transport", *labels), registry=registry)
-
-        def histogram(name: str, text: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(
-                f"uploader_{name}",
-                text,
-                ("transport", *labels),
-                buckets=buckets,
-                registry=registry,
-            )
-
-        self._uploads = counter("uploads", "Runs of uploads that ended, by outcome", "outcome")
-        self._duration = histogram(
-            "upload_duration_seconds", "How long a run took", "outcome", buckets=LONG
-        )
-        self._active = Gauge(
-            "uploader_uploads_in_progress",
-            "Uploads that are being driven now",
-            ("transport",),
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self._parts = counter("parts", "Parts by what became of an attempt", "outcome")
-        self._part_duration = histogram(
-            "part_duration_seconds", "From a part's first try to its confirmation", buckets=LONG
-        )
-        self._windows = Gauge(
-            "uploader_queue_windows",
-            "Windows of file content that are in memory now, over all uploads",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
-        self._sent = counter("sent_bytes", "Bytes of files that the kernel took, retries included")
-        self._confirmed = counter("confirmed_bytes", "Bytes of files that servers acknowledged")
-        self._retries = counter("retries", "Retries by cause", "operation", "error")
-        self._resyncs = counter("resyncs", "Times a server was asked what it holds")
-        self._requests = counter("requests", "HTTP requests that ended", "operation", "outcome")
-        self._request_duration = histogram(
-            "request_duration_seconds", "How long a request took", "operation", buckets=SHORT
-        )
-        self._retry_wait = counter(
-            "retry_wait_seconds", "Seconds waited before retries", "operation"
-        )
-        self._limit_wait = counter(
-            "limit_wait_seconds", "Seconds waited for this process's own limits", "operation"
-        )
-        self._processing = histogram(
-            "processing_duration_seconds",
-            "From the last confirmed byte to the server's final word",
-            buckets=LONG,
-        )
-        self._unknown = counter("outcome_unknown", "Uploads whose outcome nobody told us")
-        self._fallbacks = counter("source_fallbacks", "Files that were read, not mapped")
-        self._running: set[str] = set()
+        self._made = {
+            metric.name: _make(metric, registry)
+            for metric in METRICS
+            if metric.kind is not Kind.READ
+        }
+        self._labels = {metric.name: metric.labels for metric in METRICS}
+        self._narrow = narrow_labels()
+        self._running: dict[str, str] = {}
+        self._pid = os.getpid()
 
     def __call__(self, event: events.Event) -> None:
+        if self._pid != os.getpid():
+            self._begin_afresh()
         transport = event.transport
         match event:
             case events.BytesSent():
-                self._sent.labels(transport).inc(event.count)
-                self._windows.set(event.windows)
+                self._count("sent_bytes_total", event.count, transport)
+                self._level("queue_windows").set(event.windows)
             case events.RequestFinished():
-                self._requests.labels(transport, event.operation, event.outcome).inc()
-                self._request_duration.labels(transport, event.operation).observe(event.seconds)
+                self._count("requests_total", 1, transport, event.operation, event.outcome)
+                self._observe("request_duration_seconds", event.seconds, transport, event.operation)
             case events.PartConfirmed():
-                self._parts.labels(transport, "confirmed").inc()
-                self._part_duration.labels(transport).observe(event.seconds)
-                self._confirmed.labels(transport).inc(event.length)
+                self._count("parts_total", 1, transport, "confirmed")
+                self._observe("part_duration_seconds", event.seconds, transport)
+                self._count("confirmed_bytes_total", event.length, transport)
             case events.PartFailed():
-                self._parts.labels(transport, "failed").inc()
+                self._count("parts_total", 1, transport, "failed")
             case events.RetryScheduled():
-                self._retries.labels(transport, event.operation, event.error).inc()
-                self._retry_wait.labels(transport, event.operation).inc(event.wait)
+                self._count("retries_total", 1, transport, event.operation, event.error)
+                self._observe("retry_wait_seconds", event.wait, transport, event.operation)
             case events.Resynced():
-                self._resyncs.labels(transport).inc()
+                self._count("resyncs_total", 1, transport)
             case events.LimitWaited():
-                self._limit_wait.labels(transport, event.operation).inc(event.seconds)
+                self._observe("limit_wait_seconds", event.seconds, transport, event.operation)
             case events.SourceFallback():
-                self._fallbacks.labels(transport).inc()
+                self._count("source_fallbacks_total", 1, transport)
             case events.UploadStarted():
-                self._active.labels(transport).inc()
-                self._running.add(event.upload_id)
+                self._level("uploads_in_progress", transport).inc()
+                self._running[event.upload_id] = transport
             case events.ProcessingChanged() if event.terminal:
-                self._processing.labels(transport).observe(event.seconds)
+                self._observe("processing_duration_seconds", event.seconds, transport)
             case events.UploadEnded():
                 self._ended(event)
+            case events.TokenRefreshed():
+                self._count("token_refreshes_total", 1, transport, event.outcome)
+            case events.WebhookReceived():
+                self._count("webhooks_total", 1, transport, event.outcome)
+
+    def journal_failed(self, operation: str) -> None:
+        """Count a call that the journal failed."""
+        self._count("journal_errors_total", 1, operation)
+
+    def lease_conflict(self) -> None:
+        """Count a run that found its upload held by another, or lost it to another."""
+        self._count("lease_conflicts_total", 1)
 
     def _ended(self, event: events.UploadEnded) -> None:
         outcome = str(event.outcome)
         # A run that was refused a source never started, and was not counted as active.
-        if event.upload_id in self._running:
-            self._running.discard(event.upload_id)
-            self._active.labels(event.transport).dec()
-        self._uploads.labels(event.transport, outcome).inc()
-        self._duration.labels(event.transport, outcome).observe(event.seconds)
+        if self._running.pop(event.upload_id, None) is not None:
+            self._level("uploads_in_progress", event.transport).dec()
+        if not self._running:
+            # What was sent last told of windows that are given back by now.
+            self._level("queue_windows").set(0)
+        self._count("uploads_total", 1, event.transport, outcome)
+        self._observe("upload_duration_seconds", event.seconds, event.transport, outcome)
         if isinstance(event, events.OutcomeUnknown):
-            self._unknown.labels(event.transport).inc()
+            self._count("outcome_unknown_total", 1, event.transport)
+
+    def _begin_afresh(self) -> None:
+        """Forget what the parent was driving: a forked child inherits the numbers, not the runs."""
+        self._pid = os.getpid()
+        for transport in set(self._running.values()):
+            self._level("uploads_in_progress", transport).set(0)
+        self._running.clear()
+
+    def _count(self, name: str, amount: float, *values: str) -> None:
+        self._of(name, Counter, values).inc(amount)
+
+    def _observe(self, name: str, seconds: float, *values: str) -> None:
+        self._of(name, Histogram, values).observe(seconds)
+
+    def _level(self, name: str, *values: str) -> Gauge:
+        return self._of(name, Gauge, values)
+
+    def _of(self, name: str, kind: type[Any], values: tuple[str, ...]) -> Any:
+        made = self._made[name]
+        assert isinstance(made, kind)
+        if not values:
+            return made
+        labels = self._labels[name]
+        return made.labels(
+            *(self._narrow[label](value) for label, value in zip(labels, values, strict=True))
+        )
+
+
+def _make(metric: Metric, registry: CollectorRegistry) -> _Made:
+    match metric.kind:
+        case Kind.COUNTER:
+            return Counter(metric.full_name, metric.help, metric.labels, registry=registry)
+        case Kind.HISTOGRAM:
+            return Histogram(
+                metric.full_name,
+                metric.help,
+                metric.labels,
+                buckets=metric.buckets,
+                registry=registry,
+            )
+    # The level of a worker that ended counts no more; the others' are added up.
+    return Gauge(
+        metric.full_name,
+        metric.help,
+        metric.labels,
+        registry=registry,
+        multiprocess_mode="livesum",
+    )
 
 
 _made: weakref.WeakKeyDictionary[Any, Metrics] = weakref.WeakKeyDictionary()
