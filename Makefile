@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 FILE ?=
 BENCH ?= memory throughput
 PYTEST_FLAGS ?=
+# A process per core; what comes later wins, so PYTEST_FLAGS=-n0 runs all in one, for a debugger.
+PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
 LOCK_FLAGS ?=
 
 .DEFAULT_GOAL := help
@@ -27,13 +29,13 @@ demo: $(VENV)/.runtime ## upload a real video to a local TikTok sandbox; your ow
 	@$(BIN)/uploader demo $(FILE)
 
 test: lint ## all that CI checks: ruff, mypy, layer contracts, tests; PYTEST_FLAGS="-k planner"
-	$(BIN)/pytest $(PYTEST_FLAGS)
+	$(PYTEST) $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.dev ## only the tests that take their time
-	$(BIN)/pytest -m slow $(PYTEST_FLAGS)
+	$(PYTEST) -m slow $(PYTEST_FLAGS)
 
 chaos: $(VENV)/.dev ## kill and break uploads at hundreds of random moments; takes minutes
-	$(BIN)/pytest -m slow tests/resume $(PYTEST_FLAGS)
+	$(PYTEST) -m slow tests/resume $(PYTEST_FLAGS)
 
 lint: $(VENV)/.dev ## style, types and layers, without the tests
 	$(BIN)/ruff check .
