@@ -14,20 +14,25 @@ def plan(size: int, capabilities: Capabilities) -> Plan:
     """Return the plan with the fewest parts of about `capabilities.part_size` bytes.
 
     Merged tails are spread evenly: the part size becomes `size // count`, so that the last part is
-    longer by fewer bytes than there are parts.
+    longer by fewer bytes than there are parts. Where tails are short, parts grow beyond the size
+    wanted rather than pass the number allowed.
     """
     _check_size(size, capabilities)
-    wanted = capabilities.part_size
+    alignment = capabilities.alignment
+    least = _up(capabilities.min_part, alignment)
+    wanted = max(least, capabilities.part_size // alignment * alignment)
     if size <= capabilities.max_single and size <= max(wanted, 2 * capabilities.min_part - 1):
         return Plan(size, size, 1)
     match capabilities.tail:
         case TailRule.MERGED:
             # Spreading the tail evenly must not push a part below the smallest that is allowed.
-            most = max(2, min(size // capabilities.min_part, capabilities.max_parts))
+            most = max(2, min(size // least, capabilities.max_parts))
             count = min(most, max(2, -(-size // wanted)))
-            return _checked(Plan(size, size // count, count), capabilities)
+            even = max(least, size // count // alignment * alignment)
+            return _checked(Plan(size, even, count), capabilities)
         case TailRule.SHORT:
-            return _checked(Plan(size, wanted, -(-size // wanted)), capabilities)
+            grown = max(wanted, _up(-(-size // capabilities.max_parts), alignment))
+            return _checked(Plan(size, grown, -(-size // grown)), capabilities)
 
 
 def cut(size: int, part_size: int, capabilities: Capabilities) -> Plan:
@@ -50,6 +55,17 @@ def cut(size: int, part_size: int, capabilities: Capabilities) -> Plan:
     return _checked(Plan(size, part_size, count), capabilities)
 
 
+def fits(plan: Plan, size: int) -> Plan:
+    """Return a cut that the server dictated, or raise `PlanError` when it is not of this file."""
+    if plan.size != size:
+        raise PlanError(f"the server cuts {plan.size:,} bytes, the file has {size:,}")
+    return plan
+
+
+def _up(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
+
+
 def _check_size(size: int, capabilities: Capabilities) -> None:
     if size < 1:
         raise PlanError("the file is empty: 0 bytes")
@@ -66,6 +82,10 @@ def _checked(plan: Plan, limits: Capabilities) -> Plan:
         raise PlanError(
             f"a part size of {plan.part_size:,} bytes is outside"
             f" {limits.min_part:,} to {limits.max_part:,}"
+        )
+    if plan.part_size % limits.alignment:
+        raise PlanError(
+            f"a part size of {plan.part_size:,} bytes is no multiple of {limits.alignment:,}"
         )
     if plan.count > limits.max_parts:
         raise PlanError(

@@ -44,7 +44,10 @@ class Reader:
         self._queue: asyncio.Queue[Queued | SourceError] = asyncio.Queue(DEPTH + 1)
         self._task: asyncio.Task[None] | None = None
         self._next = 0
+        self._until = plan.size
         self._hash = xxhash.xxh3_128()
+        self._whole = False
+        """Whether the part being read was read from its start on."""
         self.digests: dict[int, str] = {}
         """The digest of each part that was read whole, for who takes it out."""
 
@@ -52,12 +55,17 @@ class Reader:
     def queued(self) -> int:
         return self._queue.qsize()
 
-    async def seek(self, start: int) -> None:
-        """Make `start` the next byte; the queue is emptied unless it begins there already."""
-        if self._task is not None and self._next == start:
+    async def seek(self, start: int, until: int | None = None) -> None:
+        """Make `start` the next byte; the queue is emptied unless it begins there already.
+
+        Nothing is read ahead past `until`, the end of the file when it is not given.
+        """
+        until = self._plan.size if until is None else until
+        if self._task is not None and (self._next, self._until) == (start, until):
             return
         await self.stop()
-        self._next = start
+        self._next, self._until = start, until
+        self._whole = False
         self._task = asyncio.create_task(self._run(start), name="uploader-reader")
 
     async def next(self) -> Queued:
@@ -93,7 +101,7 @@ class Reader:
     async def _run(self, start: int) -> None:
         position = start
         try:
-            while position < self._plan.size:
+            while position < self._until:
                 position = await self._read_one(position)
         except SourceError as error:
             self._queue.put_nowait(error)
@@ -121,8 +129,9 @@ class Reader:
         part = self._part_at(position)
         if position == part.start:
             self._hash.reset()
+            self._whole = True
         self._hash.update(window.view)
-        if position + length == part.stop:
+        if position + length == part.stop and self._whole:
             self.digests[part.index] = self._hash.hexdigest()
 
     def _part_at(self, position: int) -> Part:
