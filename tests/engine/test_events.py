@@ -255,7 +255,7 @@ def test_metrics_count_what_the_sandbox_counted(
 def test_no_label_names_an_upload(
     make_uploader: Make, sandbox: Sandbox, post: Make, tmp_path: Path
 ) -> None:
-    """Labels are transport, operation, outcome and error: few values each, no ids or names."""
+    """Labels have few values each, and none is an id or a name."""
     registry = CollectorRegistry()
     make_uploader(metrics=True, registry=registry).upload(
         make_clip(tmp_path / "clip.mp4", 1000), post()
@@ -263,7 +263,7 @@ def test_no_label_names_an_upload(
     samples = [sample for metric in registry.collect() for sample in metric.samples]
     assert samples
     for found in samples:
-        assert set(found.labels) <= {"transport", "operation", "outcome", "error", "le"}
+        assert set(found.labels) <= {"transport", "operation", "outcome", "error", "state", "le"}
         assert found.name.startswith("uploader_")
     text = str(samples)
     assert "acme" not in text

@@ -90,6 +90,7 @@ class Face:
         self._credentials = credentials
         self._journal = journal
         self._open_journal: Journal | None = None
+        self._tell_no_more: Callable[[], None] = lambda: None
         self._closed = False
         self._journal_lock = threading.Lock()
         self._subscribers = tuple(subscribers)
@@ -109,7 +110,7 @@ class Face:
                 # A journal in memory would have forgotten everything by now.
                 raise UploaderError("the uploader is closed")
             if self._open_journal is None:
-                self._open_journal = self._opened()
+                self._open_journal = self._instrumented(self._opened())
             return self._open_journal
 
     def _opened(self) -> Journal:
@@ -124,12 +125,21 @@ class Face:
                 return SqliteJournal(self._journal, clock=self._settings.clock.time)
         return self._journal
 
+    def _instrumented(self, journal: Journal) -> Journal:
+        if not self._metrics:
+            return journal
+        from uploader.instruments import instrumented
+
+        seen, self._tell_no_more = instrumented(journal, self._registry)
+        return seen
+
     def _close_journal(self) -> None:
         """Close a journal that this face opened."""
         with self._journal_lock:
             opened, self._open_journal = self._open_journal, None
             self._closed = True
-        if opened is not None and opened is not self._journal:
+        self._tell_no_more()
+        if opened is not None and isinstance(self._journal, str | os.PathLike | None):
             opened.close()
 
     def now(self) -> float:
