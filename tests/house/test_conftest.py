@@ -13,33 +13,47 @@ pytest_plugins = ["pytester"]
 CONFTEST = Path(__file__).parents[1] / "conftest.py"
 
 
-@pytest.mark.parametrize(("environment", "failed"), [({"UPLOADER_CI": "1"}, True), ({}, False)])
-@pytest.mark.parametrize(
-    "body",
-    [
-        "import pytest\ndef test_one(): pytest.skip('no reason')\ndef test_two(): pass",
-        "import pytest\npytest.skip('nor here', allow_module_level=True)",
-    ],
-    ids=["test", "module"],
-)
+BODIES = {
+    "test": "import pytest\ndef test_one(): pytest.skip('no reason')\ndef test_two(): pass",
+    "module": "import pytest\npytest.skip('nor here', allow_module_level=True)",
+}
+
+
+def run_in_ci(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ci: bool, *flags: str, **files: str
+) -> pytest.RunResult:
+    """Run test files beside this suite's conftest, in CI or not."""
+    monkeypatch.delenv("UPLOADER_CI", raising=False)
+    if ci:
+        monkeypatch.setenv("UPLOADER_CI", "1")
+    pytester.makeconftest(CONFTEST.read_text())
+    pytester.makepyfile(**files, test_other="def test_passes(): pass")
+    run = pytester.runpytest_subprocess if flags else pytester.runpytest_inprocess
+    scope = "asyncio_default_fixture_loop_scope=function"
+    return run("-p", "no:cacheprovider", "-o", scope, *flags)
+
+
+@pytest.mark.parametrize("ci", [True, False], ids=["CI", "elsewhere"])
+@pytest.mark.parametrize("body", BODIES)
 def test_a_skip_fails_the_run_in_ci_only(
-    pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
-    body: str,
-    environment: dict[str, str],
-    failed: bool,
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, body: str, ci: bool
 ) -> None:
     """Skipping is a local convenience: in CI the run ends with a failure and says so."""
-    monkeypatch.delenv("UPLOADER_CI", raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    pytester.makeconftest(CONFTEST.read_text())
-    pytester.makepyfile(body, test_other="def test_passes(): pass")
+    result = run_in_ci(pytester, monkeypatch, ci, test_skipping=BODIES[body])
 
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    assert (result.ret == pytest.ExitCode.TESTS_FAILED) is ci
+    assert ("a skip is a failure here" in result.stdout.str()) is ci
 
-    assert (result.ret == pytest.ExitCode.TESTS_FAILED) is failed
-    assert ("a skip is a failure here" in result.stdout.str()) is failed
+
+def test_skips_in_another_process_fail_the_run_as_well(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes of pytest-xdist skip; the one that started them counts."""
+    files = {f"test_skipping_{name}": body for name, body in BODIES.items()}
+    result = run_in_ci(pytester, monkeypatch, True, "-n1", **files)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "CI: 2 skipped, and a skip is a failure here." in result.stdout.str()
 
 
 async def test_aioresponses_answers_on_this_aiohttp() -> None:
