@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -109,7 +111,9 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     """Upload `film` by `journal` to `post`, and tell how it ended.
 
     `dies` is (number of a record, whether after it), `full` the record from which on the disk takes
-    nothing; `ca` trusts an authority; `tells` names events that are told as they happen.
+    nothing; `ca` trusts an authority; `tells` names events that are told as they happen. `stream`
+    hands the film over as something without a descriptor, `room` is how many bytes any file may
+    have, and `temporary` where the copy of a stream is made.
     """
     trusted = ssl.create_default_context(cadata=order["ca"]) if order.get("ca") else None
     journal: Any = order["journal"]
@@ -122,14 +126,26 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
         if type(event).__name__ in order.get("tells", ()):
             _say({"event": type(event).__name__})
 
+    source = Stream(order["film"]) if order.get("stream") else order["film"]
+    tempfile.tempdir = order.get("temporary")
+    if order.get("room"):
+        _limit_files(order["room"])
     post = DirectPost(**order["post"])
     settings = {"journal": journal, "ssl_context": trusted, "metrics": False, "subscribers": [tell]}
     with Uploader(**settings, **order.get("settings", {})) as uploader:
         try:
-            result = uploader.upload(order["film"], post)
+            result = uploader.upload(source, post)
         except UploaderError as error:
             return {"raised": error.to_dict(), "holder": getattr(error, "holder", None)}
         return {"result": result.to_dict()}
+
+
+class Stream(io.BytesIO):
+    """A film without a descriptor."""
+
+    def __init__(self, film: str) -> None:
+        super().__init__(Path(film).read_bytes())
+        self.name = film
 
 
 def _deadly(journal: Journal, at: int, after: bool) -> Any:
@@ -147,9 +163,13 @@ def _on_a_full_disk(journal: Journal, at: int) -> Any:
 
     def fill(number: int) -> None:
         if number == at:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            _limit_files(0)
 
     return Watched(journal, before=fill)
+
+
+def _limit_files(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def _say(value: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.clock import SteppedClock
 from tests.resume.nursery import Nursery
 from tests.resume.records import COMMITTING, GIVEN_BACK, OPENING, RECORDS, SESSION
-from tests.resume.stage import Stage
+from tests.resume.stage import PART, Stage
 from tests.resume.watched import Watched
 from uploader import JournalError, Outcome, UploadResult
 from uploader.journals import SqliteJournal
@@ -85,6 +85,37 @@ def test_the_disk_is_full(stage: Stage, children: Nursery, number: int) -> None:
     end_it(stage, number)
 
 
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, id=RECORDS[number - 1]) for number in (OPENING, COMMITTING)]
+)
+def test_the_disk_is_full_once_a_stream_is_copied(
+    stage: Stage, children: Nursery, tmp_path: Path, number: int
+) -> None:
+    """The copy of what has no descriptor goes with the run, and the file itself ends the upload."""
+    ended = children.run(**stage.order(full=number, stream=True, temporary=str(spool(tmp_path))))
+
+    check_first(stage, ended["result"]["outcome"], number)
+    assert ended["result"]["error"]["code"] == "journal"
+    assert list(spool(tmp_path).iterdir()) == []
+    end_it(stage, number)
+
+
+def test_the_disk_has_no_room_for_a_copy_of_a_stream(
+    stage: Stage, children: Nursery, tmp_path: Path
+) -> None:
+    """What cannot be copied is the caller's to mend: nothing is recorded, sent or left behind."""
+    order = stage.order(stream=True, room=PART, temporary=str(spool(tmp_path)))
+    ended = children.run(**order)
+
+    assert ended["exit"] == 0
+    assert ended["raised"]["code"] == "source"
+    assert "cannot be copied to a temporary file" in ended["raised"]["message"]
+    assert stage.sandbox.requests == []
+    assert stage.entry() is None
+    assert list(spool(tmp_path).iterdir()) == []
+    stage.check_posted_once(stage.upload(), kills=0)
+
+
 def test_a_journal_that_fails_at_once_is_raised(stage: Stage) -> None:
     """What cannot be recorded is not begun."""
     with pytest.raises(JournalError, match="connection"):
@@ -107,6 +138,13 @@ def test_a_journal_in_a_folder_that_is_missing_is_refused(stage: Stage, tmp_path
         stage.upload(journal=tmp_path / "nowhere" / "uploads.db")
 
     assert stage.sandbox.requests == []
+
+
+def spool(place: Path) -> Path:
+    """Return the folder for copies of streams."""
+    folder = place / "spool"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def check_first(stage: Stage, outcome: str, number: int) -> None:

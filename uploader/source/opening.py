@@ -51,11 +51,14 @@ class Spooled:
     def __init__(self, readable: Any, name: str) -> None:
         self.name = name
         self.file = tempfile.TemporaryFile(prefix="uploader-")  # noqa: SIM115 - closed with us
-        weakref.finalize(self, self.file.close)
+        self._closing = weakref.finalize(self, self.file.close)
         try:
             shutil.copyfileobj(readable, self.file, 1024 * 1024)
             self.file.flush()
         except OSError as error:
+            # Closing tries again to write what no disk took; the descriptor is closed all the same.
+            with contextlib.suppress(OSError):
+                self._closing()
             raise SourceError(
                 f"{name} cannot be copied to a temporary file: {error.strerror or error}"
             ) from None
