@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import hashlib
+import os
 import shutil
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +22,26 @@ from uploader.http import Request
 from uploader.source import SourceMode
 from uploader.wire import Sink
 
-MODES = pytest.mark.parametrize("mode", [SourceMode.MMAP, SourceMode.BUFFERED])
+MODES = pytest.mark.parametrize("mode", [SourceMode.AUTO, SourceMode.MMAP, SourceMode.BUFFERED])
 SECURE = pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 # Where the clock of the loop is waited for, on the loop that uploads run on.
 OURS = pytest.mark.asyncio(loop_factories=["uvloop"])
 STALL = Timeouts(connect=5.0, stall=0.25, response=5.0)
 SILENCE = Timeouts(connect=5.0, stall=5.0, response=0.25)
+
+
+def hashing_into(digest: Any) -> Callable[[Connection], Awaitable[None]]:
+    """Return a peer that takes a body and answers 201."""
+
+    async def hashing(connection: Connection) -> None:
+        left = (await connection.head()).length
+        while left:
+            piece = await connection.read(left)
+            digest.update(piece)
+            left -= len(piece)
+        await connection.answer(201)
+
+    return hashing
 
 
 @SECURE
@@ -39,17 +56,9 @@ async def test_every_byte_arrives(
     """The same bytes, whatever they were read by and sent through."""
     digest = hashlib.sha256()
 
-    async def hashing(connection: Connection) -> None:
-        left = (await connection.head()).length
-        while left:
-            piece = await connection.read(left)
-            digest.update(piece)
-            left -= len(piece)
-        await connection.answer(201)
-
     tls = tls_server_context if secure else None
     async with (
-        peer(hashing, tls=tls) as server,
+        peer(hashing_into(digest), tls=tls) as server,
         wire(ssl_context=tls_client_context) as sender,
         body_of(film, mode) as body,
     ):
@@ -269,6 +278,33 @@ async def test_a_file_that_is_truncated_in_mid_body(
         assert server.received < SIZE
 
 
+@pytest.mark.parametrize("refusal", [None, errno.EINVAL], ids=["lent", "not lent"])
+async def test_a_file_under_a_lease_is_lent_to_the_kernel(
+    film: Path, monkeypatch: pytest.MonkeyPatch, refusal: int | None
+) -> None:
+    """Its pages are not copied; where the file system cannot lend them, it is asked once."""
+    digest, calls, lent, lend = hashlib.sha256(), 0, 0, os.sendfile
+
+    def watched(target: int, file: int, at: int, length: int) -> int:
+        nonlocal calls, lent
+        calls += 1
+        if refusal is not None:
+            raise OSError(refusal, os.strerror(refusal))
+        taken = lend(target, file, at, length)
+        lent += taken
+        return taken
+
+    monkeypatch.setattr(os, "sendfile", watched)
+    async with (
+        peer(hashing_into(digest)) as server,
+        wire() as sender,
+        body_of(film, SourceMode.AUTO) as body,
+    ):
+        assert (await sender.send(put(server.url, body))).status == 201
+    assert digest.digest() == hashlib.sha256(film.read_bytes()).digest()  # noqa: ASYNC240
+    assert calls == 1 if refusal else lent > SIZE // 2
+
+
 class Watched:
     """A body that looks into the socket's buffers while it is sent."""
 
@@ -290,9 +326,9 @@ class Watched:
     async def stream(self, sink: Sink) -> None:
         piece = memoryview(bytes(1 << 20))
         while self.accepted < self._length:
-            await sink.write(piece)
+            taken = await sink.write(piece[: self._length - self.accepted])
             self.most_unsent = max(self.most_unsent, sink.unsent())
-            self.accepted += len(piece)
+            self.accepted += taken
 
     async def ended(self) -> None:
         """Nothing is held."""
@@ -341,7 +377,7 @@ class Nowhere:
 
     slice_size = 1
 
-    async def write(self, data: memoryview) -> None:
+    async def write(self, data: memoryview, file: int | None = None, at: int = 0) -> int:
         raise AssertionError
 
     def unsent(self) -> int:

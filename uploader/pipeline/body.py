@@ -89,14 +89,15 @@ class PartBody:
         if self._pace is not None:
             await self._pace(item.length)
         self._permit()
-        view = item.window.view
-        for begin in range(0, item.length, sink.slice_size):
+        view, begin = item.window.view, 0
+        while begin < item.length:
             piece = view[begin : begin + sink.slice_size]
             item.window.verify()
             self.writing = True
-            await sink.write(piece)
+            taken = await sink.write(piece, self._reader.lent, item.start + begin)
             self.writing = False
-            self.written += len(piece)
+            begin += taken
+            self.written += taken
             self._settle(sink)
 
     def _lost(self) -> SourceError | None:

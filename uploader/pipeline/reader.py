@@ -55,6 +55,11 @@ class Reader:
     def queued(self) -> int:
         return self._queue.qsize()
 
+    @property
+    def lent(self) -> int | None:
+        """The descriptor that the source lends, see `Source`."""
+        return self._source.lent
+
     async def seek(self, start: int, until: int | None = None) -> None:
         """Make `start` the next byte; the queue is emptied unless it begins there already.
 

@@ -42,6 +42,7 @@ class BufferedSource:
     """Read `fd`, which this source owns from now on, through aiofiles."""
 
     kind = "aiofiles"
+    lent = None
 
     def __init__(
         self, fd: int, *, name: str, path: Path | None, identity: FileIdentity, executor: Executor
@@ -54,8 +55,14 @@ class BufferedSource:
         self._executor = executor
         self._pool: list[bytearray] = []
         self._file: Any = None
+        self._turn = asyncio.Lock()
+        """Held while a window is read: lanes share one position in the file."""
 
     async def window(self, start: int, length: int, ahead: int) -> BufferedWindow:
+        async with self._turn:
+            return await self._window(start, length)
+
+    async def _window(self, start: int, length: int) -> BufferedWindow:
         buffer = self._take(length)
         window = BufferedWindow(buffer, length, self._pool)
         filled = 0
@@ -147,6 +154,7 @@ class BytesSource:
     """Bytes in memory, for small things and tests."""
 
     kind = "bytes"
+    lent = None
 
     def __init__(self, content: bytes, *, name: str) -> None:
         self.name = name

@@ -26,12 +26,17 @@ class Window(Protocol):
 class Source(Protocol):
     """An open source of `size` bytes that is read on the engine's loop.
 
-    `kind` is a word for logs. Every method but `close` raises `SourceError` subclasses only.
+    `kind` is a word for logs. `lent` is a descriptor by which the kernel may take the same bytes
+    itself, `None` where only windows are safe; it is asked for again before each use. Every method
+    but `close` raises `SourceError` subclasses only.
     """
 
     kind: str
     name: str
     size: int
+
+    @property
+    def lent(self) -> int | None: ...
 
     async def window(self, start: int, length: int, ahead: int) -> Window:
         """Return the bytes from `start`; the next `ahead` bytes will be wanted soon."""

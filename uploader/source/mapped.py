@@ -66,6 +66,11 @@ class MappedSource:
         self._advised = 0
         self._closed = False
 
+    @property
+    def lent(self) -> int | None:
+        """Only under a lease: bytes that wait in a socket are still the file's."""
+        return None if self._closed or self._lease is None else self._fd
+
     async def window(self, start: int, length: int, ahead: int) -> MappedWindow:
         self._check_lease()
         stop = start + length

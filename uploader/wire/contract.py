@@ -17,8 +17,12 @@ class Sink(Protocol):
 
     slice_size: int
 
-    async def write(self, data: memoryview) -> None:
-        """Hand a slice to the socket; wait while its buffer is full."""
+    async def write(self, data: memoryview, file: int | None = None, at: int = 0) -> int:
+        """Hand a slice to the socket and return how many of its bytes went; wait while none goes.
+
+        `file` is a descriptor by which the kernel may take the same bytes itself, from `at` on. It
+        is used before anything is waited for, and no more afterwards.
+        """
         ...
 
     def unsent(self) -> int:
