@@ -52,7 +52,7 @@ bench: $(VENV)/.dev ## measure memory and throughput; one of them with BENCH=mem
 
 lock: $(VENV)/.uv ## resolve pyproject.toml into the lock files; newer versions with LOCK_FLAGS=--upgrade
 	$(UV) requirements.lock --group build
-	$(UV) requirements-dev.lock --extra bench --group dev --constraints requirements.lock
+	$(UV) requirements-dev.lock --extra bench --extra s3 --group dev --constraints requirements.lock
 
 clean: ## remove environments, caches and built files
 	rm -rf .venv .venv-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
