@@ -11,8 +11,8 @@ Obligations:
   in the `Session` and the receipts.
 - A flow raises only subclasses of `TransportError`. It classifies; only the engine retries.
 - `create` is sent at most once per upload unless its failure proves that the server did nothing
-  (`TransportError.ambiguous` is false), or nothing counts before `complete` (`Moment.COMPLETE`);
-  two sessions can become two public posts.
+  (`TransportError.ambiguous` is false), nothing counts before `complete` (`Moment.COMPLETE`), or
+  the destination `reopens`; two sessions can become two public posts.
 - The same holds for whatever `irreversible` names. What the server may have done is learnt by
   `query` (`Moment.LAST_PART`) or `verify` (`Moment.COMPLETE`), never tried again blindly.
 - Where parts go in any order, sending one again replaces it.
@@ -80,7 +80,8 @@ class Capabilities:
     merged. `session_lifetime` counts from the moment before `create` was sent. Of parts in any
     order at most `max_lanes` are on their way at once. `digests` names what `body.digests` must
     hold of each part before it goes out: "crc32c", "md5", "sha1", "sha256"; each costs a pass
-    over the content. `unknown_size` takes a stream whose end nobody knows yet.
+    over the content. `unknown_size` takes a stream whose end nobody knows yet. `reopens` says that
+    nothing comes of a session whose opening was not answered, so that `create` may be sent again.
     """
 
     order: Order
@@ -99,6 +100,7 @@ class Capabilities:
     accepts_partial: bool = False
     digests: frozenset[str] = frozenset()
     unknown_size: bool = False
+    reopens: bool = False
 
 
 class Transport(Protocol):
