@@ -14,7 +14,7 @@ from uploader.errors import UploaderError
 from uploader.model import Outcome
 
 OTHER = "other"
-MOST = 24
+MOST = 12
 """Values of one label beyond those that are known beforehand."""
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,31}", re.IGNORECASE)
 _STATUS = re.compile(r"[1-9][0-9][0-9]")

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -108,11 +108,22 @@ class WorkersCollector:
         while True:
             with _locked(self._path, exclusive=False):
                 if not _cut_short(self._path):
-                    collector = MultiProcessCollector(CollectorRegistry(), str(self._path))
-                    return list(collector.collect())
+                    return list(MultiProcessCollector.merge(_begun(self._path)))
             with _locked(self._path, exclusive=True):
                 _finish(self._path)
                 _merge(self._path)
+
+
+def _begun(path: Path) -> list[str]:
+    """Return the files to read. One of no size belongs to a worker that starts at this moment."""
+    return [str(file) for file in path.glob("*.db") if _size(file)]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @contextmanager
@@ -223,7 +234,7 @@ def _cut_short(path: Path) -> bool:
 def _sums(files: Iterable[Path]) -> dict[str, float]:
     sums: dict[str, float] = {}
     for file in files:
-        if not file.exists():
+        if not _size(file):
             continue
         try:
             for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):
