@@ -19,7 +19,9 @@ class Event:
     """What every event carries."""
 
     upload_id: str
+    """Empty for the few events that concern no upload."""
     transport: str
+    """The destination's protocol, such as `tiktok`."""
 
     def facts(self) -> dict[str, Any]:
         """Return the fields by name, outcomes and the like as plain values."""
@@ -32,10 +34,13 @@ class UploadStarted(Event):
 
     account: str | None
     name: str
+    """The file's, without its folder."""
     size: int
+    """Bytes."""
     parts: int
     part_size: int
     resumed_from: int | None = None
+    """Bytes that an earlier run had confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +66,15 @@ class SessionRestarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartStarted(Event):
+    """A part is about to be sent."""
+
     part: int
+    """Counted from 0."""
     start: int
+    """Where it begins in the file."""
     length: int
     attempt: int
+    """Counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,29 +90,39 @@ class BytesSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartConfirmed(Event):
+    """The server acknowledged a part."""
+
     part: int
     length: int
     seconds: float
+    """Since the part's first attempt began."""
     confirmed: int
     """Bytes confirmed in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartFailed(Event):
+    """An attempt at a part failed; another one, or the end, follows."""
+
     part: int
     attempt: int
     seconds: float
     error: str
+    """The error's code."""
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled(Event):
+    """An operation failed and will be tried again."""
+
     operation: str
     attempt: int
     """The attempt that failed, counted from 1."""
     wait: float
+    """Seconds until then."""
     error: str
+    """The error's code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +152,11 @@ class LimitWaited(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessingChanged(Event):
+    """Every byte is confirmed, and the server tells another state of its work."""
+
     state: str
     terminal: bool
+    """Whether it is the last."""
     seconds: float
     """Since the last byte was confirmed."""
 
@@ -144,7 +167,9 @@ class UploadEnded(Event):
 
     outcome: Outcome
     seconds: float
+    """Since the run began."""
     bytes_sent: int
+    """By this run, those sent again included."""
     retries: int
 
 
@@ -158,17 +183,22 @@ class UploadCompleted(UploadEnded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadSuspended(UploadEnded):
+    """The run stopped; the journal knows where the upload goes on."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadCancelled(UploadEnded):
-    pass
+    """The caller gave the upload up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadFailed(UploadEnded):
+    """The destination refused the upload, or its source or we failed; it does not go on."""
+
     error: str
+    """The error's code; `internal` is a fault of ours."""
     message: str
     operation: str | None = None
     status: int | None = None
@@ -178,7 +208,10 @@ class UploadFailed(UploadEnded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeUnknown(UploadEnded):
+    """An irreversible request may have succeeded: look before anything is sent again."""
+
     error: str
+    """The error's code."""
     message: str
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from uploader import events
+from uploader.errors import ConfigurationError
 
 NAME = "uploader"
 
@@ -34,7 +35,7 @@ _LEVELS: dict[type[events.Event], int] = {
 
 
 # A LogRecord has attributes of these names, and refuses fields that would overwrite them.
-_RENAMED = {"name": "source", "message": "detail"}
+RENAMED = {"name": "source", "message": "detail"}
 
 
 class LogSubscriber:
@@ -42,8 +43,6 @@ class LogSubscriber:
 
     def __init__(self) -> None:
         logger = logging.getLogger(NAME)
-        if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
-            logger.addHandler(logging.NullHandler())
         self._stdlib = logger
         # Wrapped here with processors of its own: an unconfigured structlog would print to the
         # host's stdout, and a configured one may not expect us.
@@ -57,11 +56,18 @@ class LogSubscriber:
         )
 
     def __call__(self, event: events.Event) -> None:
-        level = _LEVELS.get(type(event), logging.INFO)
+        level = level_of(type(event))
         if not self._stdlib.isEnabledFor(level):
             return
-        facts = {_RENAMED.get(name, name): value for name, value in event.facts().items()}
+        facts = {RENAMED.get(name, name): value for name, value in event.facts().items()}
+        if not event.upload_id:  # an event of no upload in particular
+            del facts["upload_id"]
         self._log.log(level, event_name(type(event)), **facts)
+
+
+def level_of(kind: type[events.Event]) -> int:
+    """Return the level that an event is logged at."""
+    return _LEVELS.get(kind, logging.INFO)
 
 
 def event_name(kind: type[events.Event]) -> str:
@@ -75,19 +81,17 @@ def configure(
 ) -> None:
     """Send the logger `uploader` to `stream` (stderr), as console lines or one JSON object each.
 
-    For applications that have no logging of their own. Calling it again replaces the handler.
+    `uploader.logging.configure` is the public way here.
     """
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if fmt == "json"
-        else structlog.dev.ConsoleRenderer(
-            # Frames' locals are never printed: they may belong to somebody who holds a token.
-            exception_formatter=structlog.dev.plain_traceback,
-            colors=(stream or sys.stderr).isatty(),
-        )
-    )
+    if fmt not in ("console", "json"):
+        raise ConfigurationError(f"there is no log format {fmt!r}: use console or json")
+    if level.upper() not in logging.getLevelNamesMapping():
+        raise ConfigurationError(f"there is no log level {level!r}: use debug, info or warning")
     formatter = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_renderers(fmt, colours=(stream or sys.stderr).isatty()),
+        ],
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
             structlog.stdlib.ExtraAdder(),
@@ -104,3 +108,27 @@ def configure(
     logger.addHandler(handler)
     logger.setLevel(level.upper())
     logger.propagate = False
+
+
+def _renderers(fmt: Literal["console", "json"], *, colours: bool) -> list[Any]:
+    if fmt == "json":
+        return [structlog.processors.JSONRenderer()]
+    # Frames' locals are never printed: they may belong to somebody who holds a token.
+    console = structlog.dev.ConsoleRenderer(
+        exception_formatter=structlog.dev.plain_traceback, colors=colours
+    )
+    return [_on_one_line, console]
+
+
+def _on_one_line(_logger: Any, _name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Escape what would end a line or move a terminal's cursor: names and messages are others'."""
+    return {
+        name: value if name == "exception" or not isinstance(value, str) else _printable(value)
+        for name, value in facts.items()
+    }
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
