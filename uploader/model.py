@@ -122,12 +122,15 @@ class Receipt:
     """The proof that a part was accepted.
 
     `fields` are JSON-able and public, and all that `complete` will know of the part. `length` is
-    how many bytes the server says the part has, `None` when it does not say.
+    how many bytes the server says the part has, `None` when it does not say. `secrets` (a URL that
+    the part alone has) join those of the session, under names that no other part uses, where parts
+    go in any order.
     """
 
     index: int
     fields: Mapping[str, Any] = field(default_factory=dict)
     length: int | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
