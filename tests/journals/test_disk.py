@@ -168,3 +168,26 @@ def test_what_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match=r"uploads\.db\.owners"):
         SqliteJournal(tmp_path / "uploads.db")
+
+
+def test_parts_in_quick_succession_leave_the_time_of_the_entry(tmp_path: Path) -> None:
+    """An index follows `updated`: it moves with each other change, and once a second with parts."""
+    now = [100.0]
+    with closing(SqliteJournal(tmp_path / "uploads.db", clock=lambda: now[0])) as journal:
+        lease = claimed(journal, upload("one"))
+
+        def saved(seconds: float, part: int, **changes: Any) -> float:
+            now[0] += seconds
+            journal.save(lease, changes, part=PartRecord(part, None))
+            entry = journal.get("one")
+            assert entry is not None
+            assert len(journal.parts("one")) == part + 1
+            return entry.updated
+
+        assert saved(5.0, 0, confirmed=1) == 105.0
+        assert saved(0.5, 1, confirmed=2) == 105.0
+        assert saved(0.1, 2) == pytest.approx(105.6)
+        assert saved(0.1, 3, state=State.COMMITTING) == pytest.approx(105.7)
+        assert saved(0.9, 4, confirmed=5) == pytest.approx(105.7)
+        assert saved(0.1, 5, confirmed=6) == pytest.approx(106.7)
+        assert saved(-50.0, 6, confirmed=7) == pytest.approx(56.7)

@@ -52,18 +52,30 @@ class Database:
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """Write all of it or nothing; `durable` makes the disk have it before this returns."""
-        with self._lock, self._naming_errors():
-            db = self._mine()
-            if durable:
-                # In WAL mode NORMAL syncs at checkpoints only, FULL at each commit: the log with
-                # all that was written before as well.
-                db.execute("PRAGMA synchronous = FULL")
+        # One generator for all of it: a part's record spends as much on three as on its rows.
+        with self._lock:
             try:
-                with _begun(db):
-                    yield db
-            finally:
+                db = self._mine()
                 if durable:
-                    db.execute("PRAGMA synchronous = NORMAL")
+                    # In WAL mode NORMAL syncs at checkpoints only, FULL at each commit: the log
+                    # with all that was written before as well.
+                    db.execute("PRAGMA synchronous = FULL")
+                try:
+                    # What reads first and writes later could fail in the middle without IMMEDIATE.
+                    db.execute("BEGIN IMMEDIATE")
+                    try:
+                        yield db
+                        db.execute("COMMIT")
+                    except BaseException:
+                        _roll_back(db)
+                        raise
+                finally:
+                    if durable:
+                        db.execute("PRAGMA synchronous = NORMAL")
+                return
+            except (sqlite3.Error, OSError) as error:
+                failed = error
+            raise self._named(failed)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -275,21 +287,27 @@ class Database:
         try:
             yield
             return
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            failed = error
+        raise self._named(failed)
+
+    def _named(self, error: sqlite3.Error | OSError) -> JournalError:
+        """Return what to raise, outside of the handler, for an error of SQLite or the system."""
+        if isinstance(error, OSError):
+            code, text = None, f"{error.filename or self.path}: {error.strerror}"
+        else:
             code, text = _code(error), str(error)
             if code is None and "decode" in text:
                 # Python's own complaint of a text that is no UTF-8; it quotes the text.
                 code, text = sqlite3.SQLITE_CORRUPT, "a text is no UTF-8"
-        except OSError as error:
-            code, text = None, f"{error.filename or self.path}: {error.strerror}"
         if code in _DAMAGED:
-            raise JournalError(f"the journal {self.path} is damaged: {text}").hint(_LEFT)
+            return JournalError(f"the journal {self.path} is damaged: {text}").hint(_LEFT)
         if code in _BUSY:
-            raise JournalError(
+            return JournalError(
                 f"the journal {self.path} was locked by another process"
                 f" for more than {self._timeout:g} seconds: {text}"
             )
-        raise JournalError(f"the journal {self.path} failed: {text}")
+        return JournalError(f"the journal {self.path} failed: {text}")
 
 
 _TABLES: Final = "SELECT count(*) FROM sqlite_master"
@@ -304,11 +322,15 @@ def _begun(db: sqlite3.Connection, how: str = "BEGIN IMMEDIATE") -> Iterator[Non
         yield
         db.execute("COMMIT")
     except BaseException:
-        # What fails in a full disk or a broken file may have been rolled back already.
-        with suppress(sqlite3.Error):
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+        _roll_back(db)
         raise
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    # What fails in a full disk or a broken file may have been rolled back already.
+    with suppress(sqlite3.Error):
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def _number(db: sqlite3.Connection, pragma: str) -> int:

@@ -33,6 +33,9 @@ BUSY: Final = 10.0
 """Seconds to wait for another process's transaction."""
 BATCH: Final = 1000
 """Entries that one transaction prunes, so that others come in between."""
+GRAIN: Final = 1.0
+"""Seconds within which further parts leave `updated` as it is, which an index would follow."""
+_PROGRESS: Final = frozenset({"confirmed"})
 
 
 class SqliteJournal:
@@ -59,6 +62,7 @@ class SqliteJournal:
             raise JournalError(f"the folder {self.path.parent} does not exist")
         refuse_network(self.path.parent)
         self._leases: dict[str, Lease] = {}
+        self._stamps: dict[str, float] = {}
         self._base = Database(
             self.path,
             timeout=timeout,
@@ -113,6 +117,7 @@ class SqliteJournal:
                 (lease.upload_id, lease.fence, self._base.owners.name),
             )
         self._leases.pop(lease.upload_id, None)
+        self._stamps.pop(lease.upload_id, None)
 
     def save(
         self,
@@ -125,13 +130,18 @@ class SqliteJournal:
         rules.check_changes(changes)
         columns = row_of(changes, self._sealer.seal)
         receipt = rules.json_of(part.receipt) if part is not None else None
+        now = self._clock()
+        stamp = None if changes.keys() - _PROGRESS else self._stamps.get(lease.upload_id)
+        if not columns or stamp is None or abs(now - stamp) >= GRAIN:
+            columns["updated"] = stamp = now
         with self._base.transaction(durable=durable) as db:
-            self._write(db, lease, {**columns, "updated": self._clock()})
+            self._write(db, lease, columns)
             if part is not None:
                 db.execute(
                     "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)",
                     (lease.upload_id, part.index, part.digest, receipt),
                 )
+        self._stamps[lease.upload_id] = stamp
 
     def get(self, upload_id: str) -> Entry | None:
         with self._reading() as db:
