@@ -32,6 +32,8 @@ SET: Any = object()
 THRICE = PollPolicy(attempts=3)
 ONCE = (0.25,)
 TWICE = (0.25, 0.5)
+ASKED = (2.0, 2.0)
+"""Between questions whose answers do not fit."""
 
 
 def _waits_for_429() -> Iterator[float]:

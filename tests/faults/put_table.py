@@ -7,8 +7,10 @@ one; a status that has seen the post published already is the final one itself.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from tests.faults.case import (
+    ASKED,
     CHUNK,
     LAST,
     LIMITED,
@@ -156,8 +158,16 @@ def _not_the_right_success(nth: int) -> Iterator[Case]:
     lie = {"Content-Range": f"bytes 0-{nth * CHUNK}/{SIZE}"}
     if nth == LAST:
         ends = processing(statuses=3, waits=None)
+    elif nth + 1 == LAST:
+        ends = unknown("put", puts=LAST, statuses=3, waits=(*ONCE, *ASKED))
     else:
-        ends = unknown("put", puts=nth + 1, waits=ONCE)
+        ends = gave_up(
+            OffsetMismatchError,
+            facts={"operation": "put", "status": 416},
+            puts=nth + 1,
+            statuses=3,
+            waits=(*ONCE, *ASKED),
+        )
     yield Case(
         "right status, all of it a lie", (put(nth, status=right, headers=lie),), ends, poll=THRICE
     )
@@ -226,10 +236,12 @@ def _lost(nth: int) -> Iterator[Case]:
     yield Case("answer lost", (put(nth, lose_answer=True),), stored)
     yield Case("answer stalls", (put(nth, stall_answer=True),), stored)
     # Half a part is no boundary: nobody can tell what a repetition would do to it.
+    asked: dict[str, Any] = {"puts": nth, "statuses": 3, "waits": (*ONCE, *ASKED)}
+    doubt = gave_up(NetworkError, facts={"operation": "put"}, **asked)
+    if nth == LAST:
+        doubt = unknown("put", **asked)
     yield Case(
-        "reset in mid-body, half kept",
-        (put(nth, reset_after=MIB, partial_keep=True),),
-        unknown("put", puts=nth, waits=ONCE),
+        "reset in mid-body, half kept", (put(nth, reset_after=MIB, partial_keep=True),), doubt
     )
     yield Case(
         "reset in mid-body, thrown away after all",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.faults.case import (
+    ASKED,
     CHUNK,
     LIMITED,
     ONCE,
@@ -192,16 +193,25 @@ def _told(*, final: bool) -> Iterator[Case]:
     """Numbers that are no boundary of this part prove nothing; an end is an end."""
     size = SMALL if final else SIZE
     part = SMALL if final else CHUNK
-    doubt = unknown("put", puts=1, waits=ONCE)
+    asked: dict[str, Any] = {"puts": 1, "statuses": 3, "waits": (*ONCE, *ASKED)}
+    doubt = gave_up(NetworkError, facts={"operation": "put"}, **asked)
+    if final:
+        doubt = unknown("put", **asked)
     for stored in (None, str(part), True, -1, 1.5, part - 1, 7, size + 1):
         effect = says(status="PROCESSING_UPLOAD", uploaded_bytes=stored)
-        yield _after_a_lost_answer(f"{stored!r} are stored", doubt, final=final, **effect)
+        told = f"{stored!r} are stored"
+        yield _after_a_lost_answer(told, doubt, final=final, **effect, times=3)
+        # Asked again, the server has it right.
+        statuses = 2 if final else 3
+        ends = done(puts=1 if final else 3, statuses=statuses, waits=(*ONCE, ASKED[0]))
+        yield _after_a_lost_answer(f"{told} at first", ends, final=final, **effect)
     # The post had failed while it was sent: that is known, whichever part it was.
     effect = says(status="FAILED", fail_reason="spam_risk")
     ends = failed(RejectedError, facts={"vendor_code": "spam_risk"}, puts=1, waits=ONCE)
     yield _after_a_lost_answer("FAILED", ends, final=final, **effect)
     if not final:
         effect = says(status="PUBLISH_COMPLETE")
+        doubt = unknown("put", puts=1, waits=ONCE)
         yield _after_a_lost_answer("published too soon", doubt, final=final, **effect)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.case import (
+    ASKED,
     DOUBLED,
     LAST,
     LIMITED,
@@ -26,6 +27,7 @@ from tests.faults.case import (
 from transports.tiktok import TikTokLimits
 from transports.tiktok.sandbox import Switches
 from uploader import (
+    NetworkError,
     OffsetMismatchError,
     Outcome,
     PollPolicy,
@@ -238,28 +240,22 @@ def _of_stored_bytes() -> Iterator[Case]:
     silent = Switches(uploaded_bytes="absent")
     for nth, name in ((2, "middle"), (LAST, "last")):
         lost = put(nth, reset_after=MIB)
-        yield Case(
-            f"no uploaded_bytes: {name} reset",
-            (lost,),
-            unknown("put", puts=nth, waits=ONCE),
-            silent,
-        )
-        yield Case(
-            f"half kept: {name} reset",
-            (lost,),
-            unknown("put", puts=nth, waits=ONCE),
-            Switches(partial_bytes="kept"),
-        )
+        asked: dict[str, Any] = {"puts": nth, "statuses": 3, "waits": (*ONCE, *ASKED)}
+        doubt = gave_up(NetworkError, facts={"operation": "put"}, **asked)
+        if nth == LAST:
+            doubt = unknown("put", **asked)
+        yield Case(f"no uploaded_bytes: {name} reset", (lost,), doubt, silent)
+        yield Case(f"half kept: {name} reset", (lost,), doubt, Switches(partial_bytes="kept"))
     yield Case(
         "no uploaded_bytes: middle 503 for ever",
         (put(2, status=503, times=3),),
-        gave_up(ServerError, facts={"status": 503}, puts=4, waits=TWICE),
+        gave_up(ServerError, facts={"status": 503}, puts=4, statuses=3, waits=(*TWICE, *ASKED)),
         silent,
     )
     yield Case(
         "no uploaded_bytes: last 503 for ever",
         (put(LAST, status=503, times=3),),
-        unknown("put", facts={"status": 503}, puts=5, waits=TWICE),
+        unknown("put", facts={"status": 503}, puts=5, statuses=3, waits=(*TWICE, *ASKED)),
         silent,
     )
     yield Case(
@@ -271,7 +267,7 @@ def _of_stored_bytes() -> Iterator[Case]:
     yield Case(
         "no uploaded_bytes: last answer lost, being processed",
         (put(LAST, lose_answer=True),),
-        unknown("put", waits=ONCE),
+        unknown("put", statuses=3, waits=(*ONCE, *ASKED)),
         silent,
         processing_seconds=60.0,
     )
@@ -298,7 +294,13 @@ def _of_stored_bytes() -> Iterator[Case]:
     yield Case(
         "uploaded_bytes late: middle answer lost",
         (put(2, lose_answer=True),),
-        unknown("put", puts=2, waits=ONCE),
+        gave_up(
+            NetworkError,
+            facts={"operation": "put"},
+            puts=2,
+            statuses=3,
+            waits=(*ONCE, *ASKED),
+        ),
         late,
     )
     # The status shows the part before, and knows nothing of the end: sent again, the last part

@@ -53,6 +53,11 @@ class FlowCaller:
         self.in_flight = False
         """Whether a request is out and its answer is not in."""
 
+    @property
+    def can_renew(self) -> bool:
+        """Whether another credential may come when this one is refused."""
+        return self._signer.can_renew
+
     def budget(self) -> RetryBudget:
         return RetryBudget(self._policy, self._clock.monotonic())
 
@@ -74,7 +79,7 @@ class FlowCaller:
                 failure = error
             if not repeatable and failure.ambiguous:
                 raise unknown(operation, failure)
-            if isinstance(failure, AuthenticationError) and self._signer.can_renew and not renewed:
+            if isinstance(failure, AuthenticationError) and self.can_renew and not renewed:
                 renewed = True
                 self.scheduled(operation, 1, 0.0, failure)
                 continue
@@ -108,6 +113,8 @@ class FlowCaller:
         try:
             response = await self._wire.send(signed)
             outcome, self.in_flight = str(response.status), False
+            if response.status in (401, 403):
+                self._signer.refused(request, response)
             return _without_echo(signed, response)
         except TransportError as error:
             outcome, self.in_flight = error.code, False

@@ -15,7 +15,7 @@ from typing import Any
 
 from uploader.engine.content import check_parts, fingerprint, whole_digest
 from uploader.engine.logbook import LEASE_TTL
-from uploader.engine.prepare import Prepared, check_credentials
+from uploader.engine.prepare import Prepared, check_credentials, is_accountless
 from uploader.engine.resuming import ADOPTED
 from uploader.errors import (
     ConfigurationError,
@@ -196,6 +196,8 @@ def recorded(entry: Entry) -> UploadResult:
 def _account(destination: Destination, journal: Journal) -> str:
     if destination.account is not None:
         return destination.account
+    if is_accountless(destination):
+        return ""
     token = destination.access_token
     if token is None:
         raise ConfigurationError("credentials are given, but no account that they are for").hint(

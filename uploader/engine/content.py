@@ -6,17 +6,18 @@ not a crash. Called on worker threads.
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import xxhash
 
-from uploader.errors import SourceChangedError, SourceReadError
+from uploader.errors import ConfigurationError, SourceChangedError, SourceReadError
 from uploader.identity import sample_places
 from uploader.journal import PartRecord
-from uploader.model import MIB, Plan
+from uploader.model import MIB, Part, Plan
 from uploader.source import SourceInput, descriptor_of
 
 Read = Callable[[int, int], bytes]
@@ -49,6 +50,52 @@ def check_parts(
             if digest.hexdigest() != record.digest:
                 return record.index
     return None
+
+
+def part_digests(
+    source: SourceInput, name: str, part: Part, names: Iterable[str]
+) -> dict[str, bytes]:
+    """Return the digests of a part that a destination asked for, as raw bytes by name."""
+    found = {each: _hasher(each) for each in names}
+    with _reading(source, name) as read:
+        for start in range(part.start, part.stop, MIB):
+            piece = _exactly(read, name, start, min(MIB, part.stop - start))
+            for hasher in found.values():
+                hasher.update(piece)
+    return {each: hasher.digest() for each, hasher in found.items()}
+
+
+def _hasher(name: str) -> Any:
+    match name:
+        case "md5" | "sha1":
+            return hashlib.new(name, usedforsecurity=False)
+        case "sha256":
+            return hashlib.sha256()
+        case "xxh3_128":
+            return xxhash.xxh3_128()
+        case "crc32c":
+            return _Crc32c()
+    raise ConfigurationError(f"there is no digest {name!r}")
+
+
+class _Crc32c:
+    """CRC32C with hashlib's methods."""
+
+    def __init__(self) -> None:
+        try:
+            import google_crc32c
+        except ImportError:
+            raise ConfigurationError("CRC32C needs the package google-crc32c").hint(
+                "install the destination's extra, such as: pip install 'mmap-uploader[s3]'"
+            ) from None
+        self._extend = google_crc32c.extend
+        self._value = 0
+
+    def update(self, piece: bytes) -> None:
+        self._value = self._extend(self._value, piece)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
 
 
 def whole_digest(source: SourceInput, name: str, size: int) -> str:

@@ -58,6 +58,7 @@ class Engine:
         self.journal_executor: Executor = ThreadPoolExecutor(4, thread_name_prefix="uploader-log")
         self.token_executor: Executor = ThreadPoolExecutor(32, thread_name_prefix="uploader-token")
         self._lanes = asyncio.Semaphore(settings.max_uploads)
+        self._extra_lanes = asyncio.Semaphore(settings.max_extra_lanes)
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
         self._tasks: set[asyncio.Task[object]] = set()
         self._brakes: set[Stop] = set()
@@ -71,6 +72,12 @@ class Engine:
             seconds = clock.monotonic() - asked
             if seconds > WORTH_TELLING:
                 teller.waited("lane", seconds)
+            yield
+
+    @asynccontextmanager
+    async def extra_lane(self) -> AsyncIterator[None]:
+        """Hold a lane beyond an upload's first."""
+        async with self._extra_lanes:
             yield
 
     def pace(self, teller: Teller) -> Callable[[int], Awaitable[None]] | None:

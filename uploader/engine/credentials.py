@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from uploader.errors import AuthenticationError, ConfigurationError, TransportError
-from uploader.http import Request
+from uploader.http import Request, Response
 from uploader.secret import Secret
 from uploader.transport import Credential, CredentialSource, Destination
 
@@ -48,6 +48,7 @@ class Signer:
         self._transport = transport
         self._account = destination.account
         self._executor = executor
+        self._last: Credential | None = None
 
     @property
     def can_renew(self) -> bool:
@@ -78,10 +79,17 @@ class Signer:
             return replace(request, headers={**request.headers, **headers})
         raise failure
 
+    def refused(self, request: Request, response: Response) -> None:
+        """Let the credential learn from an answer of 401 or 403 to what it signed."""
+        learn = getattr(self._last, "learn", None)
+        if request.auth is not None and learn is not None:
+            learn(response)
+
     def _obtain(self, request: Request) -> Mapping[str, str | Secret]:
         if self._source is None:
             raise ConfigurationError("there is no access token")
-        return _credential(self._source(self._transport, self._account)).sign(request)
+        self._last = _credential(self._source(self._transport, self._account))
+        return self._last.sign(request)
 
 
 def _bare(error: E) -> E:

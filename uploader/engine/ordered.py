@@ -6,15 +6,18 @@ again, and what it says is believed only at a part's boundary. Anything else is 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from uploader.engine.abilities import Abilities
 from uploader.engine.caller import FlowCaller, unknown
 from uploader.engine.progress import Tally
+from uploader.engine.resuming import ASKED, LAG
 from uploader.engine.settings import Clock
 from uploader.errors import (
+    AuthenticationError,
     NetworkError,
     OffsetMismatchError,
     Recovery,
@@ -34,6 +37,8 @@ class Stored(Enum):
     """What the server holds of a part."""
 
     WHOLE = "whole"
+    SOME = "some"
+    """A prefix, where such counts."""
     NOTHING = "nothing"
     UNTOLD = "untold"
     """The server was asked and does not say, or says what cannot be."""
@@ -62,7 +67,9 @@ class BeforePart(Protocol):
 class AfterPart(Protocol):
     """What is awaited when a part is proved to be stored, with the digest of its content."""
 
-    async def __call__(self, part: Part, digest: str | None, *, final: bool) -> None: ...
+    async def __call__(
+        self, part: Part, receipt: Receipt, digest: str | None, *, final: bool
+    ) -> None: ...
 
 
 @dataclass(slots=True)
@@ -71,7 +78,10 @@ class _Try:
 
     part: Part
     final: bool
+    start: int
+    """The first byte that the server lacks: the part's own, or one within where prefixes count."""
     attempt: int = 0
+    renewed: bool = False
     doubtful: bool = False
     """Whether an attempt so far may have been stored without our knowing."""
     suspect: bool = False
@@ -87,6 +97,7 @@ class OrderedSender:
         self,
         *,
         transport: Transport,
+        abilities: Abilities,
         session: Session,
         plan: Plan,
         source: Source,
@@ -99,11 +110,14 @@ class OrderedSender:
         permit: Callable[[], None],
         before: BeforePart,
         after: AfterPart,
+        digests: Callable[[Part], Awaitable[Mapping[str, bytes]]],
         suspect: bool = False,
     ) -> None:
         """`suspect` tells that an earlier run may have sent the irreversible part."""
         self._transport = transport
+        self._query = abilities.query
         self._session = session
+        self._lifetime = Lifetime.of(transport, session)
         self._plan = plan
         self._source = source
         self._reader = reader
@@ -115,6 +129,7 @@ class OrderedSender:
         self._permit = permit
         self._before = before
         self._after = after
+        self._digests = digests
         self._suspect = suspect
         self._body: PartBody | None = None
         self._current: _Try | None = None
@@ -142,16 +157,18 @@ class OrderedSender:
         current = self._current
         return current is not None and current.final and not (current.suspect or self.in_doubt)
 
-    async def send_all(self, first: int = 0) -> None:
-        """Send every part from number `first` on."""
+    async def send_all(self, first: int = 0, start: int = 0) -> None:
+        """Send every part from number `first` on, of that one what begins at byte `start`."""
         for index in range(first, self._plan.count):
             part = self._plan.part(index)
             irreversible = self._transport.capabilities.irreversible is Moment.LAST_PART
             final = irreversible and self._plan.is_last(part)
             await self._before(part, final=final)
-            await self._send(_Try(part, final=final, suspect=final and self._suspect))
+            state = _Try(part, final, max(part.start, start), suspect=final and self._suspect)
+            receipt = await self._send(state)
             self._tally.confirm(part.stop)
-            await self._after(part, self._reader.digests.pop(index, None), final=final)
+            digest = self._reader.digests.pop(index, None)
+            await self._after(part, receipt, digest, final=final)
             self._current = self._body = None
 
     async def _send(self, state: _Try) -> Receipt:
@@ -169,21 +186,28 @@ class OrderedSender:
             seconds = self._clock.monotonic() - began
             self._listener.part_failed(part, state.attempt, seconds, failure)
             state.doubtful |= failure.ambiguous
+            if self._renews(state, failure):
+                continue
             give_up = await self._pause(budget, failure)
             doubted = state.doubtful or state.suspect
             asks = _asks_first(failure) or (give_up is not None and doubted)
+            reached = state.start
             if asks and await self._is_stored(state, failure, give_up):
                 receipt = Receipt(part.index, {"resynced": True})
                 break
-            if give_up is not None:
+            if state.start > reached and isinstance(give_up, RetriesExhaustedError | None):
+                budget.refund(self._clock.monotonic())
+            elif give_up is not None:
                 raise give_up
         self._listener.part_confirmed(part, self._clock.monotonic() - first)
         return receipt
 
     async def _attempt(self, state: _Try) -> Receipt:
         state.attempt += 1
-        part = state.part
-        self._check_lifetime()
+        whole = state.part
+        part = Part(whole.index, state.start, whole.stop - state.start)
+        digests = await self._digests(part)
+        check_lifetime(self._lifetime, self._clock)
         self._source.check()
         await self._reader.seek(part.start)
         state.cleared = False
@@ -193,6 +217,7 @@ class OrderedSender:
             pace=self._pace,
             permit=self._permit,
             on_sent=lambda count: self._sent(part, count),
+            digests=digests,
         )
         self._listener.part_started(part, state.attempt)
         receipt = await self._caller.once(
@@ -200,6 +225,14 @@ class OrderedSender:
         )
         self._tally.flush()
         return receipt
+
+    def _renews(self, state: _Try, failure: TransportError) -> bool:
+        """Whether a refused credential may be another one by now; that is tried once a part."""
+        renews = isinstance(failure, AuthenticationError) and self._caller.can_renew
+        if not renews or state.renewed or failure.ambiguous:
+            return False
+        state.renewed = True
+        return True
 
     def _sent(self, part: Part, count: int) -> None:
         body = self._body
@@ -223,7 +256,7 @@ class OrderedSender:
     ) -> bool:
         """Ask what the server holds of a part. What it does not tell is never guessed."""
         try:
-            stored = await self._ask(state.part)
+            stored = await self._ask_again(state, failure)
         except UploaderError as error:  # that of a credentials callable, too
             not_told = error
         else:
@@ -232,42 +265,83 @@ class OrderedSender:
             if stored is Stored.NOTHING and give_up is not None and _contradicts(state, failure):
                 raise unknown("put", failure)
             if stored is not Stored.UNTOLD:
-                state.cleared = stored is Stored.NOTHING
+                state.cleared = stored is not Stored.WHOLE
                 return stored is Stored.WHOLE
-            if give_up is not None and not state.final:
-                return False
-            raise unknown("put", failure)
+            if state.final or self.ended is not None:
+                raise unknown("put", failure)
+            if give_up is None:
+                raise RetriesExhaustedError(
+                    f"put: the server does not tell what it holds of bytes {state.part.start:,} to"
+                    f" {state.part.stop:,} after {failure.message}",
+                    last=failure,
+                    attempts=state.attempt,
+                    seconds=ASKED * LAG,
+                )
+            return False
         # Before the irreversible part nothing can have been posted: the failure is just that.
         raise unknown("put", failure) if state.final else not_told
 
-    async def _ask(self, part: Part) -> Stored:
-        query = getattr(self._transport, "query", None)
-        if query is None:
-            # Where nobody can be asked, a part is sent again; never the irreversible one.
-            final = self._current is not None and self._current.final
-            return Stored.UNTOLD if final else Stored.NOTHING
-        confirmed = await self._caller.call("query", lambda: query(self._session), repeatable=True)
-        self._listener.resynced(part.index, confirmed.offset)
-        if confirmed.processing is not None:
-            self.ended = confirmed.processing
-            return Stored.WHOLE if self._plan.is_last(part) else Stored.UNTOLD
-        if confirmed.offset == part.stop:
-            return Stored.WHOLE
-        return Stored.NOTHING if confirmed.offset == part.start else Stored.UNTOLD
+    async def _ask_again(self, state: _Try, failure: TransportError) -> Stored:
+        """Ask until the answer fits: a status may lag behind the upload."""
+        stored = await self._ask(state, failure)
+        for _ in range(ASKED - 1):
+            if stored is not Stored.UNTOLD or self._query is None or self.ended is not None:
+                break
+            await self._clock.sleep(LAG)
+            stored = await self._ask(state, failure)
+        return stored
 
-    def _check_lifetime(self) -> None:
-        lifetime, created = (
-            self._transport.capabilities.session_lifetime,
-            self._session.created_at,
-        )
-        if lifetime is None or created is None:
-            return
-        age = self._clock.time() - created
-        if age >= lifetime:
-            raise SessionExpiredError(
-                f"put: the upload was opened {age:,.0f} s ago and lives {lifetime:,.0f} s",
-                operation="put",
+    async def _ask(self, state: _Try, failure: TransportError) -> Stored:
+        part, partial = state.part, self._transport.capabilities.accepts_partial
+        told = failure.offset if isinstance(failure, OffsetMismatchError) else None
+        if told is None or not partial:
+            if self._query is None:
+                # Where nobody can be asked, a part is sent again; never the irreversible one.
+                return Stored.UNTOLD if state.final else Stored.NOTHING
+            query = self._query
+            confirmed = await self._caller.call(
+                "query", lambda: query(self._session), repeatable=True
             )
+            if confirmed.processing is not None:
+                self._listener.resynced(part.index, confirmed.offset)
+                self.ended = confirmed.processing
+                return Stored.WHOLE if self._plan.is_last(part) else Stored.UNTOLD
+            told = confirmed.offset
+        self._listener.resynced(part.index, told)
+        if told == part.stop:
+            return Stored.WHOLE
+        if told is None or not (part.start <= told < part.stop):
+            return Stored.UNTOLD
+        if told == part.start or partial:
+            state.start = told
+            return Stored.NOTHING if told == part.start else Stored.SOME
+        return Stored.UNTOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """When a session was opened, by the wall clock, and how many seconds it lives."""
+
+    opened: float
+    seconds: float
+
+    @classmethod
+    def of(cls, transport: Transport, session: Session) -> Lifetime | None:
+        """Return a session's, `None` when nobody knows."""
+        seconds, opened = transport.capabilities.session_lifetime, session.created_at
+        return None if seconds is None or opened is None else cls(opened, seconds)
+
+
+def check_lifetime(lifetime: Lifetime | None, clock: Clock) -> None:
+    """Raise `SessionExpiredError` when a session's time is over."""
+    if lifetime is None:
+        return
+    age = clock.time() - lifetime.opened
+    if age >= lifetime.seconds:
+        raise SessionExpiredError(
+            f"put: the upload was opened {age:,.0f} s ago and lives {lifetime.seconds:,.0f} s",
+            operation="put",
+        )
 
 
 def _contradicts(state: _Try, failure: TransportError) -> bool:

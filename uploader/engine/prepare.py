@@ -6,13 +6,14 @@ Rule: reads the source's name, size and first bytes; sends nothing. What is wron
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from uploader import planner
+from uploader.engine.abilities import Abilities
 from uploader.errors import ConfigurationError, PlanError
 from uploader.model import Plan, Session, SourceFacts, UploadSpec
 from uploader.source import SourceInput, describe
-from uploader.transport import CredentialSource, Destination, Order, Transport
+from uploader.transport import CredentialSource, Destination, Transport
 
 
 @dataclass(slots=True)
@@ -27,10 +28,19 @@ class Prepared:
     content_type: str
     plan: Plan
     session: Session | None = None
+    abilities: Abilities = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.abilities = Abilities.of(self.transport)
 
     @property
     def spec(self) -> UploadSpec:
-        return UploadSpec(self.plan.size, self.content_type, self.plan)
+        return UploadSpec(self.plan.size, self.content_type, self.plan, self.facts.name)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the whole content goes in one request, without a session."""
+        return self.plan.count == 1 and self.abilities.put is not None
 
 
 def prepare(
@@ -49,8 +59,6 @@ def prepare(
     check_credentials(destination, credentials)
     transport = destination.transport()
     capabilities = transport.capabilities
-    if capabilities.order is not Order.SEQUENTIAL:
-        raise ConfigurationError(f"{transport.name} takes parts in any order: not supported yet")
     facts, source = describe(source)
     content_type = transport.content_type(facts)
     try:
@@ -77,7 +85,13 @@ def prepare(
 
 def check_credentials(destination: Destination, credentials: CredentialSource | None) -> None:
     """Refuse a destination for which no token can be had."""
-    if destination.access_token is None and destination.credentials is None and credentials is None:
+    given = (destination.access_token, destination.credentials, credentials)
+    if all(each is None for each in given) and not is_accountless(destination):
         raise ConfigurationError(
             f"{type(destination).__name__} has no access token and no credentials"
         ).hint("give access_token=, or credentials= to the destination or the uploader")
+
+
+def is_accountless(destination: Destination) -> bool:
+    """Tell whether a destination's fields alone name the place."""
+    return bool(getattr(destination, "accountless", False))

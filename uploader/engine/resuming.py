@@ -6,16 +6,17 @@ all that was confirmed, and at most one part more. Anything else is unknown, nev
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from uploader.engine.abilities import Abilities
 from uploader.engine.caller import FlowCaller
 from uploader.engine.settings import Clock
-from uploader.errors import OutcomeUnknownError, SessionExpiredError
-from uploader.journal import RESTORED, Entry, State
-from uploader.model import Confirmed, Plan, Processing, Session
-from uploader.transport import Moment, Transport
+from uploader.errors import OutcomeUnknownError, RetriesExhaustedError, SessionExpiredError
+from uploader.journal import RESTORED, Entry, PartRecord, State
+from uploader.model import Confirmed, Part, Plan, Processing, Receipt, Session
+from uploader.transport import Moment, Order, Transport
 
 ASKED = 3
 """How often a server is asked whose answer does not fit: a status may lag behind the upload."""
@@ -27,20 +28,77 @@ LAG = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Part `index` is the next one; `ended` is set when the server has come to an end already."""
+    """Part `index` is the next one, from byte `start` of the file on.
+
+    `ended` is set when the server has come to an end already. Where parts go in any order
+    `receipts` are those of the parts it has, and all others are missing.
+    """
 
     index: int
+    start: int = 0
     ended: Processing | None = None
+    receipts: Mapping[int, Receipt] | None = None
+
+    def is_whole(self, plan: Plan) -> bool:
+        """Whether every part is stored."""
+        return self.index == plan.count
+
+    def held(self, plan: Plan) -> int:
+        """Return how many bytes are stored."""
+        if self.receipts is not None:
+            return sum(plan.part(index).length for index in self.receipts)
+        return plan.size if self.index == plan.count else self.start
+
+    def missing(self, plan: Plan) -> list[int]:
+        held = self.receipts or {}
+        return [index for index in range(plan.count) if index not in held]
 
 
-def first_missing(plan: Plan, confirmed: int, offset: int | None) -> int | None:
-    """Return the first part that the server lacks; `None` when its word does not fit ours."""
+def first_missing(
+    plan: Plan, confirmed: int, offset: int | None, *, partial: bool = False
+) -> Point | None:
+    """Return the first byte that the server lacks; `None` when its word does not fit ours.
+
+    `partial` tells that a prefix of a part counts.
+    """
     if offset is None:
         return None
-    index = plan.count if offset == plan.size else offset // plan.part_size
-    if offset != plan.size and (offset % plan.part_size or index >= plan.count):
+    if offset == plan.size:
+        index, start = plan.count, plan.size
+    else:
+        index = min(offset // plan.part_size, plan.count - 1)
+        start = plan.part(index).start
+    if index not in (confirmed, confirmed + 1):
         return None
-    return index if index in (confirmed, confirmed + 1) else None
+    if offset == start:
+        return Point(index, start)
+    return Point(index, offset) if partial and index == confirmed else None
+
+
+def held_parts(
+    plan: Plan, records: Iterable[PartRecord], told: Mapping[int, Receipt] | None
+) -> dict[int, Receipt]:
+    """Return the receipts of the parts that are stored and recorded as what they are now.
+
+    `told` is what the server says that it holds, `None` when it cannot be asked. A part that it
+    holds and that was never recorded may have other content: it is sent again.
+    """
+    held: dict[int, Receipt] = {}
+    for record in records:
+        receipt = Receipt(record.index, record.receipt)
+        if told is not None:
+            found = told.get(record.index)
+            if found is None or not _same(record.receipt, found, plan.part(record.index)):
+                continue
+            receipt = Receipt(record.index, {**found.fields, **record.receipt}, found.length)
+        held[record.index] = receipt
+    return held
+
+
+def _same(recorded: Mapping[str, Any], told: Receipt, part: Part) -> bool:
+    if told.length not in (None, part.length):
+        return False
+    return all(told.fields[name] == recorded[name] for name in told.fields.keys() & recorded.keys())
 
 
 def age(session_time: float | None, clock: Clock) -> float:
@@ -56,8 +114,11 @@ def may_be_committed(entry: Entry) -> bool:
 def may_open_again(entry: Entry, transport: Transport, clock: Clock) -> bool:
     """Tell whether an upload whose opening was not answered can start anew.
 
-    Where creating cannot be taken back: never. Else once what may have been opened has expired.
+    Where creating cannot be taken back: never. At once where nothing counts that is not completed.
+    Else once what may have been opened has expired.
     """
+    if transport.capabilities.irreversible is Moment.COMPLETE:
+        return True
     lifetime = transport.capabilities.session_lifetime
     if transport.capabilities.irreversible is Moment.CREATE or lifetime is None:
         return False
@@ -98,17 +159,21 @@ class Resumption:
     def __init__(
         self,
         transport: Transport,
+        abilities: Abilities,
         caller: FlowCaller,
         clock: Clock,
         told: Callable[[int, int | None], None],
     ) -> None:
         self._transport = transport
+        self._query = abilities.query
         self._caller = caller
         self._clock = clock
         self._told = told
 
-    async def point(self, entry: Entry, session: Session, plan: Plan) -> Point:
-        """Return where to go on.
+    async def point(
+        self, entry: Entry, session: Session, plan: Plan, records: Sequence[PartRecord] = ()
+    ) -> Point:
+        """Return where to go on. `records` are the journal's parts, where these go in any order.
 
         Raises `SessionExpiredError` when the session died before its irreversible part, and
         `OutcomeUnknownError` when the server does not tell, or tells what cannot be.
@@ -121,11 +186,13 @@ class Resumption:
                 raise SessionExpiredError(
                     f"the session is {old:,.0f} s old and lives {lifetime:,.0f} s"
                 )
-        query = getattr(self._transport, "query", None)
+        query = self._query
+        if self._transport.capabilities.order is Order.ANY:
+            return await self._parts(entry, session, plan, records)
         if query is None:
             if committing:
                 raise OutcomeUnknownError("the destination cannot be asked what it holds")
-            return Point(entry.confirmed)
+            return Point(entry.confirmed, _start(plan, entry.confirmed))
         try:
             return await self._ask(entry, plan, lambda: query(session))
         except SessionExpiredError as error:
@@ -139,6 +206,20 @@ class Resumption:
             status=gone.status,
         )
 
+    async def _parts(
+        self, entry: Entry, session: Session, plan: Plan, records: Sequence[PartRecord]
+    ) -> Point:
+        """Return which parts are stored, where they go in any order."""
+        query, told = self._query, None
+        if query is not None:
+            confirmed = await self._question(entry, lambda: query(session))
+            if confirmed.processing is not None:
+                return Point(plan.count, plan.size, confirmed.processing)
+            told = confirmed.receipts or {}
+        held = held_parts(plan, records, told)
+        index = next((number for number in range(plan.count) if number not in held), plan.count)
+        return Point(index, _start(plan, index), receipts=held)
+
     async def _ask(self, entry: Entry, plan: Plan, query: Callable[[], Any]) -> Point:
         confirmed = await self._question(entry, query)
         for _ in range(ASKED - 1):
@@ -150,10 +231,16 @@ class Resumption:
         point = self._understood(entry, plan, confirmed)
         if point is not None:
             return point
-        raise OutcomeUnknownError(
+        doubt = OutcomeUnknownError(
             f"the server tells of {confirmed.offset} stored bytes, the journal of"
             f" {entry.confirmed} whole parts of {plan.part_size:,}",
             operation="query",
+        )
+        if may_be_committed(entry):
+            raise doubt
+        # Nothing can have been posted: it waits for a better answer, or for the session's end.
+        raise RetriesExhaustedError(
+            doubt.message, last=doubt, attempts=ASKED, seconds=(ASKED - 1) * LAG
         )
 
     async def _question(self, entry: Entry, query: Callable[[], Any]) -> Confirmed:
@@ -164,6 +251,10 @@ class Resumption:
 
     def _understood(self, entry: Entry, plan: Plan, confirmed: Confirmed) -> Point | None:
         if confirmed.processing is not None:
-            return Point(plan.count, confirmed.processing)
-        index = first_missing(plan, entry.confirmed, confirmed.offset)
-        return Point(index) if index is not None else None
+            return Point(plan.count, plan.size, confirmed.processing)
+        partial = self._transport.capabilities.accepts_partial
+        return first_missing(plan, entry.confirmed, confirmed.offset, partial=partial)
+
+
+def _start(plan: Plan, index: int) -> int:
+    return plan.size if index == plan.count else plan.part(index).start

@@ -53,6 +53,7 @@ class Settings:
     """Process-wide limits and policies.
 
     `max_uploads` uploads are driven at once, the others wait without a descriptor or connection.
+    Each has one lane; where parts go in any order it takes more, `max_extra_lanes` over all.
     `window_bytes` bounds the pages and buffers of all of them. `bandwidth` is in bytes a second.
     """
 
@@ -60,6 +61,7 @@ class Settings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     poll: PollPolicy = field(default_factory=PollPolicy)
     max_uploads: int = 64
+    max_extra_lanes: int = 64
     window_bytes: int = 12 * MIB
     bandwidth: float | None = None
     source_mode: SourceMode = SourceMode.AUTO

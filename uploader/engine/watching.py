@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from uploader.engine.abilities import Abilities
 from uploader.engine.caller import FlowCaller
 from uploader.engine.settings import Clock
 from uploader.engine.standing import Standing, ended
 from uploader.engine.telling import Teller
 from uploader.errors import UploaderError
-from uploader.model import Outcome, Processing, Session
+from uploader.model import Completion, Outcome, Processing, Session
 from uploader.pacing import PollPolicy
 from uploader.transport import Transport
 
@@ -24,27 +25,41 @@ class Watcher:
     def __init__(
         self,
         transport: Transport,
+        abilities: Abilities,
         caller: FlowCaller,
         clock: Clock,
         policy: PollPolicy,
         teller: Teller,
     ) -> None:
         self._transport = transport
+        self._poll = abilities.poll
         self._caller = caller
         self._clock = clock
         self._policy = policy
         self._teller = teller
 
     async def watch(
-        self, session: Session, processing: Processing | None, *, wait: bool
+        self,
+        session: Session | None,
+        processing: Processing | None,
+        *,
+        wait: bool,
+        completion: Completion | None,
     ) -> Standing:
-        """Return how the upload stands when the server has ended, or the patience has."""
+        """Return how the upload stands when the server has ended, or the patience has.
+
+        `completion` is what completing it gave, `None` where that changes nothing.
+        """
         began = self._clock.monotonic()
-        completion = await self._caller.call(
-            "complete", lambda: self._transport.complete(session, {}), repeatable=True
-        )
+        if session is None:
+            assert completion is not None
+            return Standing(Outcome.DONE, completion.location, completion.fields)
+        if completion is None:
+            completion = await self._caller.call(
+                "complete", lambda: self._transport.complete(session, {}), repeatable=True
+            )
         fields = {**session.fields, **completion.fields}
-        poll = getattr(self._transport, "poll", None)
+        poll = self._poll
         if poll is None:
             return Standing(Outcome.DONE, completion.location, fields)
         if processing is None and not wait:

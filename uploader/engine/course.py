@@ -1,0 +1,49 @@
+"""How far one run has come: what its end is judged by.
+
+Rule: written by whoever takes the step, before the request whose loss would be ambiguous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from uploader.model import Completion, Receipt, Session
+
+
+class Sender(Protocol):
+    """What sends an upload's parts, as the run's end sees it."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the irreversible part may be stored without our knowing."""
+        ...
+
+    @property
+    def is_out(self) -> bool:
+        """Whether every byte of the irreversible part left: the server may still read them."""
+        ...
+
+    @property
+    def certain(self) -> bool:
+        """Whether the irreversible part is the current one, and surely not stored by anybody."""
+        ...
+
+
+@dataclass(slots=True)
+class Course:
+    """The facts of one run.
+
+    `unsettled` tells that an earlier run may have posted, and the server has not told otherwise
+    yet; `creating` that `create` was sent and not answered; `completing` that `complete` was, where
+    it cannot be taken back.
+    """
+
+    session: Session | None
+    unsettled: bool
+    creating: bool = False
+    completing: bool = False
+    sender: Sender | None = None
+    resumed_from: int | None = None
+    completion: Completion | None = None
+    receipts: dict[int, Receipt] = field(default_factory=dict)

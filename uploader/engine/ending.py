@@ -1,0 +1,174 @@
+"""The end of a run: what is certain, what is in doubt, and what the journal keeps of it.
+
+Rule: nothing is called failed that may have been posted, nothing unknown that the server can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+from uploader.engine.caller import FlowCaller
+from uploader.engine.completing import Completer
+from uploader.engine.course import Course
+from uploader.engine.logbook import Logbook
+from uploader.engine.prepare import Prepared
+from uploader.engine.progress import Tally
+from uploader.engine.resuming import is_adopted
+from uploader.engine.standing import Standing, ended
+from uploader.engine.stopping import Stop, StopReason
+from uploader.errors import (
+    JournalError,
+    OutcomeUnknownError,
+    UploadCancelledError,
+    UploaderError,
+)
+from uploader.journal import State
+from uploader.model import Outcome
+
+LAST_QUESTION = 1.0
+"""Seconds to learn the fate of a last part, or to drop what the server holds, when the caller
+stops: a command must end within two."""
+
+
+class Ending:
+    """Say how an upload stands when its run is over, and write it down."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        course: Course,
+        caller: FlowCaller,
+        logbook: Logbook,
+        stop: Stop,
+        tally: Tally,
+        completer: Completer,
+    ) -> None:
+        self._prepared = prepared
+        self._course = course
+        self._caller = caller
+        self._log = logbook
+        self._stop = stop
+        self._tally = tally
+        self._completer = completer
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a request that cannot be taken back may have been acted on."""
+        course = self._course
+        if course.unsettled or course.completing or (course.creating and self._caller.in_flight):
+            return True
+        if self._log.entry.state in (State.PROCESSING, State.UNKNOWN):
+            return not (self._prepared.at_once and self._log.entry.state is State.UNKNOWN)
+        return course.sender is not None and course.sender.in_doubt
+
+    async def stopped(self) -> Standing:
+        """Say how the upload stands when it was stopped from outside."""
+        reason, lost = self._stop.reason, self._stop.error
+        cancelled, file_lost = reason is StopReason.CANCELLED, reason is StopReason.SOURCE_LOST
+        outcome = Outcome.CANCELLED if cancelled else Outcome.SUSPENDED
+        if file_lost:
+            outcome = Outcome.FAILED
+        error = lost or UploadCancelledError(
+            "the upload was cancelled" if cancelled else "the upload was suspended"
+        )
+        if self._log.entry.state is State.PROCESSING:
+            if file_lost:  # it has served its purpose
+                return Standing(Outcome.PROCESSING)
+            error.hint("every byte was confirmed already: the destination goes on by itself")
+            return Standing(Outcome.PROCESSING, error=error)
+        if not self.in_doubt:
+            return Standing(outcome, error=error)
+        if not self._course.creating:
+            found = await self._reconcile(Standing(outcome, error=error))
+            if found is not None:
+                return found
+        doubt = OutcomeUnknownError("stopped while a request that cannot be taken back was out")
+        return Standing(Outcome.UNKNOWN, error=doubt)
+
+    async def abort(self, standing: Standing) -> None:
+        """Let the server drop what it holds of an upload that will not go on, if that is certain.
+
+        Whether it does changes nothing: what is left expires.
+        """
+        abort, session = self._prepared.abilities.abort, self._course.session
+        over = standing.outcome in (Outcome.CANCELLED, Outcome.FAILED)
+        if not over or abort is None or session is None or self.in_doubt:
+            return
+        if is_adopted(self._log.entry):
+            return
+        with contextlib.suppress(UploaderError, TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(LAST_QUESTION):
+                await self._caller.once(abort(session))
+
+    async def recorded(self, standing: Standing) -> Standing:
+        """Write the outcome and give the lease back; say so when it cannot be written."""
+        self._tally.flush()
+        state, error = standing.state, standing.error
+        if standing.outcome is Outcome.SUSPENDED and self._last_part_is_not_out:
+            state = State.SENDING
+        opening = self._log.entry.state is State.OPENING
+        if (
+            standing.outcome is Outcome.SUSPENDED
+            and opening
+            and not isinstance(error, JournalError)
+        ):
+            state = State.QUEUED  # it is certain that nothing was opened
+        try:
+            # UNKNOWN is not written twice: its time tells when what was opened has expired.
+            if state is not None and not (state is State.UNKNOWN is self._log.entry.state):
+                await self._log.save(
+                    state=state,
+                    location=standing.location,
+                    fields={**self._log.entry.fields, **standing.fields},
+                    error=error.to_dict() if error is not None else None,
+                )
+        except JournalError as failure:
+            failure.hint(f"the outcome that could not be recorded: {standing.outcome}")
+            doubtful = standing.outcome in (Outcome.DONE, Outcome.PROCESSING, Outcome.UNKNOWN)
+            outcome = Outcome.UNKNOWN if doubtful else Outcome.SUSPENDED
+            return replace(standing, outcome=outcome, error=failure)
+        finally:
+            await self._log.release()
+        return standing
+
+    @property
+    def _last_part_is_not_out(self) -> bool:
+        """Whether it is certain that the last part, which was announced, was not stored."""
+        sender = self._course.sender
+        announced = self._log.entry.state is State.COMMITTING
+        return announced and sender is not None and sender.certain
+
+    async def _reconcile(self, otherwise: Standing) -> Standing | None:
+        """Ask once, briefly, whether the irreversible request arrived."""
+        if self._course.session is None:
+            return None
+        with contextlib.suppress(UploaderError, TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(LAST_QUESTION):
+                return await self._asked(otherwise)
+        return None
+
+    async def _asked(self, otherwise: Standing) -> Standing | None:
+        course, plan = self._course, self._prepared.plan
+        session, query = course.session, self._prepared.abilities.query
+        assert session is not None
+        if course.completing:
+            # Asked only of what is past: a request that may still be read proves nothing.
+            completion = await self._completer.verified(session, course.receipts)
+            if completion is None:
+                course.completing = True
+                return None
+            course.completion = completion
+            return Standing(Outcome.PROCESSING, completion.location, completion.fields)
+        if query is None:
+            return None
+        confirmed = await self._caller.once(query(session))
+        if confirmed.processing is not None:
+            return ended(confirmed.processing, session.fields)
+        if confirmed.offset == plan.size:
+            return Standing(Outcome.PROCESSING)
+        part_is_out = course.sender is not None and course.sender.is_out
+        if confirmed.offset == plan.part(plan.count - 1).start and not part_is_out:
+            return otherwise
+        return None
