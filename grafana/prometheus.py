@@ -9,6 +9,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -105,6 +106,27 @@ def prometheus(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
         yield running
+
+
+@contextmanager
+def publishing() -> Iterator[int]:
+    """Let a process of its own publish through faults; yield the port of its metrics."""
+    command = (sys.executable, "-m", "grafana", "load", "--port", "0")
+    process = subprocess.Popen(
+        command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdout as told, _ended(process):
+        try:
+            line = told.readline()
+            if not line:
+                raise RuntimeError(f"publishing ended with {process.wait()}")
+            yield int(json.loads(line)["port"])
+            if process.poll() is not None:
+                raise RuntimeError(f"publishing ended too early, with {process.returncode}")
+        finally:
+            process.stdin.close()
 
 
 def _config(targets: list[int], interval: str) -> dict[str, Any]:

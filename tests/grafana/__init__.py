@@ -1,0 +1,1 @@
+"""Dashboards, rules and the runbook, held to a real Prometheus."""
