@@ -61,6 +61,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/early":
             self.close_connection = True
             self.tell(403, b"no")
+            # Closing with unread bytes would reset the connection, and lose the answer.
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.rfile.read1():
+                pass
             return
         left, body = int(self.headers.get("Content-Length", 0)), b""
         self.server.heads.append({name.lower(): value for name, value in self.headers.items()})

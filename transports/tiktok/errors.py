@@ -89,7 +89,7 @@ def _refusal(response: Response) -> tuple[str, str, str | None] | None:
         # The field tables call it `logid`, every example `log_id`.
         log_id = error.get("log_id") or error.get("logid")
         return code, str(error.get("message") or ""), str(log_id) if log_id else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
