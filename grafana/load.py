@@ -167,9 +167,9 @@ def publish(stage: Stage, registry: CollectorRegistry, ended: Callable[[], bool]
                 if ended():
                     return
                 act(stage)
-            outcome = "authentication" if number % 4 == 3 else "refreshed"
+            outcome = "authentication" if number % 4 == 0 else "refreshed"
             tell(TokenRefreshed(transport="tiktok", account="a", outcome=outcome, seconds=0.1))
-            outcome = "refused" if number % 4 == 3 else "accepted"
+            outcome = "refused" if number % 4 == 0 else "accepted"
             tell(WebhookReceived(transport="tiktok", kind="publish", outcome=outcome))
 
 

@@ -68,7 +68,7 @@ class Prometheus:
 def prometheus(
     folder: Path, targets: list[int], *, interval: str = "1s", report: bytes | None = None
 ) -> Iterator[Prometheus]:
-    """Run one that scrapes local ports and evaluates our rules each `interval`.
+    """Run one that scrapes local ports each `interval`, and evaluates our rules each second.
 
     `report` is OpenMetrics text of the past that it is to know from the start.
     """
@@ -131,7 +131,7 @@ def publishing() -> Iterator[int]:
 
 def _config(targets: list[int], interval: str) -> dict[str, Any]:
     return {
-        "global": {"scrape_interval": interval, "evaluation_interval": interval},
+        "global": {"scrape_interval": interval, "evaluation_interval": "1s"},
         "rule_files": [str(RULES / "*.yml")],
         "scrape_configs": [
             {

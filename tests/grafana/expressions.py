@@ -14,7 +14,7 @@ from grafana.__main__ import DASHBOARDS
 from grafana.panels import Query
 from grafana.prometheus import RULES
 
-VARIABLES = {"$__rate_interval": "3s", "$__range": "10m"}
+VARIABLES = {"$__rate_interval": "5s", "$__range": "10m"}
 """What Grafana puts in the place of its own variables; those of filters become `.*`, All."""
 
 
