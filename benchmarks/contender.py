@@ -123,7 +123,21 @@ CEILING = Entry(
     "no file: one fixed 1 MiB buffer again and again; what the sink can take",
     sends_the_file=False,
 )
-ENTRIES = {entry.name: entry for entry in (OURS, NAIVE, MMAP_SENDALL, CEILING)}
+OBSERVED = Entry(
+    "observed",
+    "benchmarks.unobserved",
+    ("uploader.api", "transports.tiktok.destination"),
+    "Uploader with metrics and JSON logs",
+)
+UNOBSERVED = Entry(
+    "unobserved",
+    "benchmarks.unobserved",
+    ("uploader.api", "transports.tiktok.destination"),
+    "Uploader without a subscriber of its events",
+)
+ENTRIES = {
+    entry.name: entry for entry in (OURS, NAIVE, MMAP_SENDALL, CEILING, OBSERVED, UNOBSERVED)
+}
 
 
 def _installed(package: str) -> bool:

@@ -5,10 +5,11 @@ Rule: a suite reads figures and states verdicts; processes, files and sinks are 
 
 from __future__ import annotations
 
-from benchmarks.suites import latency, memory, throughput
+from benchmarks.suites import latency, memory, overhead, throughput
 
 SUITES = {
     "memory": memory.measure,
     "throughput": throughput.measure,
     "latency": latency.measure,
+    "overhead": overhead.measure,
 }

@@ -31,6 +31,7 @@ from uploader.journal import State
 from uploader.model import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
+CHUNK = 5_242_880
 WHO = {"upload_id": "u", "transport": "tiktok"}
 
 
@@ -233,6 +234,31 @@ def journalled(registry: CollectorRegistry, journal: str) -> Any:
     } | told(samples)
 
 
+def published(registry: CollectorRegistry, base_url: str, token: str, *clips: str) -> Any:
+    """Share the clips among four workers that upload them; return the whole exposition."""
+    from tests.engine.clock import FakeClock
+    from transports.tiktok import DirectPost
+    from uploader import Uploader
+
+    metrics_for(registry)
+
+    def work(mine: list[str]) -> None:
+        with Uploader(registry=registry, clock=FakeClock()) as uploader:
+            posts = [
+                DirectPost(
+                    account="acme", access_token=token, title=Path(clip).name,
+                    privacy_level="SELF_ONLY", base_url=base_url, chunk_size=CHUNK,
+                )
+                for clip in mine
+            ]  # fmt: skip
+            uploader.upload_many(list(zip(mine, posts, strict=True)), concurrency=4)
+
+    children = [forked(lambda mine=list(clips[n::4]): work(mine)) for n in range(4)]  # type: ignore[misc]
+    for child in children:
+        joined(child)
+    return generate_latest(exposed(registry)).decode()
+
+
 def late(registry: CollectorRegistry, directory: str) -> Any:
     """Set the variable when the client is imported already: this process stands for itself."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
@@ -242,7 +268,7 @@ def late(registry: CollectorRegistry, directory: str) -> Any:
 
 
 SCENES: dict[str, Callable[..., Any]] = {
-    scene.__name__: scene for scene in (living, recycled, crowded, journalled, late)
+    scene.__name__: scene for scene in (living, recycled, crowded, journalled, published, late)
 }
 
 if __name__ == "__main__":
