@@ -1,10 +1,13 @@
 """The reader: every byte in order, from anywhere, and nothing held when it stops."""
 
 import asyncio
+import threading
 from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +149,39 @@ async def test_reading_goes_on_past_the_end_of_a_part() -> None:
     await reader.seek(first.length)
     assert (await reader.next()).start == first.length
     await reader.stop()
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_a_digest_is_taken_beside_the_loop_and_to_its_end(given_up: bool) -> None:
+    """A thread may still read a window when the reader is stopped: it is released after that."""
+    source, begun, go_on = Counted(), threading.Event(), threading.Event()
+
+    class Held(ThreadPoolExecutor):
+        def submit(self, call: Any, /, *args: Any, **settings: Any) -> Future[Any]:
+            def held() -> Any:
+                begun.set()
+                go_on.wait(10)
+                return call(*args, **settings)
+
+            return super().submit(held)
+
+    with Held(1) as source.executor:
+        reader, budget = made(source, part_size=source.size, capacity=12 << 20)
+        await reader.seek(0)
+        await asyncio.to_thread(begun.wait, 10)
+        assert (source.out, reader.queued) == (1, 0)
+        if given_up:
+            stopping = asyncio.create_task(reader.stop())
+            await turns()
+            assert (stopping.done(), source.out) == (False, 1)
+            go_on.set()
+            await stopping
+        else:
+            go_on.set()
+            reader.done(await reader.next())
+            assert reader.digests == {0: xxhash.xxh3_128_hexdigest(CONTENT)}
+            await reader.stop()
+    assert (source.out, budget.used, budget.windows) == (0, 0, 0)
 
 
 async def test_seeking_to_where_it_is_keeps_what_was_read() -> None:

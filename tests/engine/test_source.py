@@ -183,6 +183,19 @@ async def test_lost_pages_are_an_error_and_no_crash(
     source.close()
 
 
+@pytest.mark.parametrize("guarded", [True, False])
+def test_only_a_lease_lets_others_read_later(
+    tmp_path: Path, guarded: bool, executor: Executor
+) -> None:
+    """Pages of an unguarded mapping may go: reading them on a thread would be a crash."""
+    path = make_clip(tmp_path / "clip.mp4", 100_000)
+    with path.open("rb" if guarded else "r+b"):
+        source = opened(path, "mmap", executor)
+        assert (source.lent is not None, source.executor is not None) == (guarded, guarded)
+        source.close()
+        assert source.lent is None
+
+
 async def test_a_writer_waits_while_a_mapped_file_is_sent_and_is_let_in_at_once(
     tmp_path: Path, executor: ThreadPoolExecutor
 ) -> None:

@@ -14,10 +14,12 @@ import xxhash
 from uploader.errors import SourceError, SourceReadError
 from uploader.model import MIB, Part, Plan
 from uploader.pipeline.budget import DEPTH, Allowance
-from uploader.source.contract import Source, Window
+from uploader.source import Source, Window, to_its_end
 
 AHEAD = 8 * MIB
 """How far the kernel is asked to read on before the windows are taken."""
+WORTH_A_THREAD = 1 * MIB
+"""A window that is smaller takes as long to hand to a thread as to digest."""
 
 
 @dataclass(slots=True)
@@ -124,19 +126,29 @@ class Reader:
         except BaseException:
             self._allowance.give_back(length)
             raise
-        if self._wants_digest:
-            self._digest(position, length, window)
-        self._queue.put_nowait(Queued(position, length, window))
+        item = Queued(position, length, window)
+        try:
+            if self._wants_digest:
+                await self._digest(item)
+        except BaseException:
+            self.done(item)
+            raise
+        self._queue.put_nowait(item)
         return position + length
 
-    def _digest(self, position: int, length: int, window: Window) -> None:
+    async def _digest(self, item: Queued) -> None:
         """Digest the content in passing: a later run proves by it that the file is the same."""
-        part = self._part_at(position)
-        if position == part.start:
-            self._hash.reset()
+        part = self._part_at(item.start)
+        if item.start == part.start:
+            self._hash = xxhash.xxh3_128()
             self._whole = True
-        self._hash.update(window.view)
-        if position + length == part.stop and self._whole:
+        executor, update = self._source.executor, self._hash.update
+        if executor is None or item.length < WORTH_A_THREAD:
+            update(item.window.view)
+        else:
+            loop = asyncio.get_running_loop()
+            await to_its_end(loop.run_in_executor(executor, update, item.window.view))
+        if item.start + item.length == part.stop and self._whole:
             self.digests[part.index] = self._hash.hexdigest()
 
     def _part_at(self, position: int) -> Part:

@@ -2,6 +2,7 @@
 
 from uploader.source.contract import Source, Window
 from uploader.source.opening import SourceInput, SourceMode, describe, descriptor_of, open_source
+from uploader.source.threads import to_its_end
 
 __all__ = [
     "Source",
@@ -11,4 +12,5 @@ __all__ = [
     "describe",
     "descriptor_of",
     "open_source",
+    "to_its_end",
 ]

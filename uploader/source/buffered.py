@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from uploader.errors import SourceChangedError, SourceReadError
 from uploader.source.identity import FileIdentity, check_unchanged
+from uploader.source.threads import to_its_end
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-T = TypeVar("T")
 
 
 class BufferedWindow:
@@ -52,7 +50,7 @@ class BufferedSource:
         self._fd = fd
         self._path = path
         self._identity = identity
-        self._executor = executor
+        self.executor: Executor | None = executor
         self._pool: list[bytearray] = []
         self._file: Any = None
         self._turn = asyncio.Lock()
@@ -68,10 +66,10 @@ class BufferedSource:
         filled = 0
         try:
             if self._file is None:
-                await _to_its_end(self._open())
-            await _to_its_end(self._file.seek(start))
+                await to_its_end(self._open())
+            await to_its_end(self._file.seek(start))
             while filled < length:
-                count = await _to_its_end(self._file.readinto(window.view[filled:]))
+                count = await to_its_end(self._file.readinto(window.view[filled:]))
                 if not count:
                     raise SourceChangedError(
                         f"{self.name} ends at byte {start + filled:,} of {self.size:,}:"
@@ -105,7 +103,7 @@ class BufferedSource:
         """Open the file once more, so that nobody else's reads move our offset."""
         import aiofiles
 
-        options: dict[str, Any] = {"buffering": 0, "executor": self._executor}
+        options: dict[str, Any] = {"buffering": 0, "executor": self.executor}
         try:
             self._file = await aiofiles.open(f"/dev/fd/{self._fd}", "rb", **options)
         except OSError:
@@ -117,22 +115,6 @@ class BufferedSource:
             if len(buffer) >= length:
                 return buffer
         return bytearray(length)
-
-
-async def _to_its_end(call: Awaitable[T]) -> T:
-    """Await a call on a worker thread, and its end also when it is given up.
-
-    A thread cannot be stopped, and what it still does moves the position that the next read takes
-    for its own.
-    """
-    calling = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(calling)
-    except asyncio.CancelledError:
-        await asyncio.wait((calling,))
-        if not calling.cancelled():
-            calling.exception()
-        raise
 
 
 class BytesWindow:
@@ -155,6 +137,7 @@ class BytesSource:
 
     kind = "bytes"
     lent = None
+    executor: Executor | None = None
 
     def __init__(self, content: bytes, *, name: str) -> None:
         self.name = name

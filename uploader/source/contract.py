@@ -5,6 +5,7 @@ Rule: a window is released exactly once, and its view is not used afterwards.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from typing import Protocol
 
 
@@ -27,13 +28,17 @@ class Source(Protocol):
     """An open source of `size` bytes that is read on the engine's loop.
 
     `kind` is a word for logs. `lent` is a descriptor by which the kernel may take the same bytes
-    itself, `None` where only windows are safe; it is asked for again before each use. Every method
-    but `close` raises `SourceError` subclasses only.
+    itself, `None` where only windows are safe; it is asked for again before each use. `executor` is
+    where windows may be read beside the loop, `None` where that is not safe or not worth it. Every
+    method but `close` raises `SourceError` subclasses only.
     """
 
     kind: str
     name: str
     size: int
+
+    @property
+    def executor(self) -> Executor | None: ...
 
     @property
     def lent(self) -> int | None: ...

@@ -71,6 +71,11 @@ class MappedSource:
         """Only under a lease: bytes that wait in a socket are still the file's."""
         return None if self._closed or self._lease is None else self._fd
 
+    @property
+    def executor(self) -> Executor | None:
+        """Only under a lease: else pages may go, and crash who reads them later than at once."""
+        return None if self._lease is None else self._executor
+
     async def window(self, start: int, length: int, ahead: int) -> MappedWindow:
         self._check_lease()
         stop = start + length
