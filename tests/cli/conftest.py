@@ -1,6 +1,7 @@
-"""A strict sandbox, a video, and a logger that is left as it was found."""
+"""A strict sandbox, a video, an ear for Ctrl-C, and a logger that is left as it was found."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def journal_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "uploads.db"
     monkeypatch.setenv("UPLOADER_JOURNAL", str(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c() -> Iterator[None]:
+    """Undo what a shell does to its background jobs, and they to all that they start.
+
+    The command keeps an ignored signal ignored; `make test &` would have it so for every test.
+    """
+    former = signal.getsignal(signal.SIGINT)
+    if former is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture(autouse=True)
