@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 from transports.endpoints import checked_endpoint
 from transports.gcs.limits import MAX_BUCKET, MAX_METADATA, MAX_NAME, capabilities
 from transports.gcs.protocol import GcsTransport, PlainGcsTransport
+from transports.options import check_token
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret, masks
 from uploader.transport import CredentialSource
@@ -158,13 +159,7 @@ class GcsObject:
         token = self.access_token
         if self.anonymous and (token is not None or self.credentials is not None):
             raise ConfigurationError("a credential is given, and anonymous=True says to use none")
-        if token is not None and not token:
-            raise ConfigurationError("the access token is empty")
-        if token is not None and not Secret(token).fits_a_header():
-            raise ConfigurationError(
-                "the access token holds a line end, a space or another character that no header"
-                " takes"
-            ).hint("look for a line end or a space around it")
+        check_token(token)
 
 
 def _named(names: Mapping[str, str], place: GcsObject) -> dict[str, Any]:

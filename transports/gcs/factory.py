@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from transports import options
 from transports.gcs.destination import API_URL, GcsObject
 from transports.gcs.limits import capabilities
 from transports.google_credentials import GoogleCredentials
@@ -17,7 +18,6 @@ from uploader.secret import Secret
 from uploader.transport import Capabilities, DestinationOption
 
 _NUMBERS: Final = ("if_generation_match", "part_size")
-_SWITCHES: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class GcsFactory:
@@ -60,17 +60,16 @@ class GcsFactory:
 
     def destination(self, access_token: Secret | None, fields: Mapping[str, Any]) -> GcsObject:
         """Build an object. Without a token the application default credentials serve."""
-        given = {name: value for name, value in fields.items() if value is not None}
-        unknown = sorted(set(given) - {option.name for option in self.options})
-        if unknown:
-            raise ConfigurationError(f"gcs has no options {', '.join(unknown)}")
+        given = options.given(self.name, fields, [option.name for option in self.options])
         for name in ("bucket", "name"):
             if not given.get(name):
                 raise ConfigurationError(f"no {name} is given")
-        given.update({name: _number(name, given[name]) for name in _NUMBERS if name in given})
+        given.update(
+            {name: options.number(name, given[name]) for name in _NUMBERS if name in given}
+        )
         for name in ("anonymous", "checksum"):
             if name in given:
-                given[name] = _switch(name, given[name])
+                given[name] = options.switch(name, given[name])
         if isinstance(given.get("metadata"), str):
             given["metadata"] = _pairs(given["metadata"])
         if access_token is not None:
@@ -89,20 +88,6 @@ class GcsFactory:
 
     def sandbox(self, *, port: int = 0) -> None:
         """Return nothing: gcp-storage-emulator and fake-gcs-server are local stand-ins."""
-
-
-def _number(name: str, value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{name} is no number") from None
-
-
-def _switch(name: str, value: Any) -> bool:
-    found = value if isinstance(value, bool) else _SWITCHES.get(str(value).lower())
-    if found is None:
-        raise ConfigurationError(f"{name} is neither true nor false")
-    return found
 
 
 def _pairs(text: str) -> dict[str, str]:
