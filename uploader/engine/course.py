@@ -29,6 +29,11 @@ class Sender(Protocol):
         """Whether the irreversible part is the current one, and surely not stored by anybody."""
         ...
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether every byte of the last part left."""
+        ...
+
 
 @dataclass(slots=True)
 class Course:
@@ -47,3 +52,7 @@ class Course:
     resumed_from: int | None = None
     completion: Completion | None = None
     receipts: dict[int, Receipt] = field(default_factory=dict)
+
+    def is_spent(self) -> bool:
+        """Whether the source is needed no more, unless the last part has to be sent again."""
+        return self.sender is not None and self.sender.is_spent

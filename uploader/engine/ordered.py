@@ -152,6 +152,11 @@ class OrderedSender:
         return self._body is not None and self._body.complete
 
     @property
+    def is_spent(self) -> bool:
+        """Whether every byte of the last part left."""
+        return self._current is not None and self._plan.is_last(self._current.part) and self.is_out
+
+    @property
     def certain(self) -> bool:
         """Whether the irreversible part is the current one, and surely not stored by anybody."""
         current = self._current

@@ -164,7 +164,7 @@ class UploadRun:
             return await self._look()
         async with self._engine.lane(self.teller):
             source = self._open()
-            guard = asyncio.create_task(self.stop.guard(source))
+            guard = asyncio.create_task(self.stop.guard(source, self._course.is_spent))
             try:
                 ended_already = await self._transfer(source)
             finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -75,10 +76,16 @@ class Stop:
             self.error = Suspended("the time limit was reached")
             raise asyncio.CancelledError
 
-    async def guard(self, source: Source) -> None:
-        """Stop the run, also while it waits, when its file changes or is about to."""
+    async def guard(self, source: Source, spent: Callable[[], bool]) -> None:
+        """Stop the run, also while it waits, when its file changes or is about to.
+
+        `spent` tells that every byte of it has left: whatever becomes of the file then, the answer
+        counts.
+        """
         while True:
             await asyncio.sleep(GUARD_EVERY)
+            if spent():
+                continue
             try:
                 source.check()
             except SourceError as error:
