@@ -64,6 +64,12 @@ def guarded(request: pytest.FixtureRequest, own_film: Path) -> Stage:
     return stage
 
 
+@pytest.fixture(autouse=True)
+def _eager_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the file more often than twice a second: what is promised is that somebody looks."""
+    monkeypatch.setattr("uploader.engine.stopping.GUARD_EVERY", 0.05)
+
+
 @contextmanager
 def in_the_background(change: Callable[[Path], None], film: Path) -> Iterator[None]:
     """Change a file on a thread: where the kernel gave us a lease, it waits until we let go."""
