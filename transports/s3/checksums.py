@@ -17,6 +17,7 @@ from uploader.errors import ConfigurationError
 
 NONE: Final = "none"
 """How a command and a journal write `None`."""
+COMPOSITE: Final = "COMPOSITE"
 _MD5: Final = re.compile(r'"?([0-9a-f]{32})"?', re.ASCII)
 
 
@@ -65,6 +66,17 @@ def composite(name: str, parts: Sequence[str]) -> str:
     else:
         digest = hashlib.new(name, joined, usedforsecurity=False).digest()
     return f"{text_of(digest)}-{len(parts)}"
+
+
+def agrees(stored: str, expected: str, kind: str) -> bool | None:
+    """Tell whether an object's checksum is the one expected; `None` where they are not comparable.
+
+    `kind` is the server's word for the type. FULL_OBJECT is a sum of content that nobody took here.
+    Some servers leave the number of parts out.
+    """
+    if not stored or not expected or (kind != COMPOSITE and "-" not in stored):
+        return None
+    return stored.partition("-")[0] == expected.partition("-")[0]
 
 
 def multipart_etag(parts: Sequence[str]) -> str | None:

@@ -40,7 +40,8 @@ class Element:
 def parse(content: bytes) -> Element:
     """Return the root of a document, or raise `DocumentError`."""
     builder = _Builder()
-    parser = expat.ParserCreate(namespace_separator=" ")
+    # Named, because looking up what a document claims to be encoded in runs other code.
+    parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = builder.refuse
     parser.StartElementHandler = builder.start

@@ -15,7 +15,14 @@ from urllib.parse import quote
 
 from transports.media_types import media_type
 from transports.s3.addressing import Place
-from transports.s3.checksums import Checksum, composite, multipart_etag, text_of
+from transports.s3.checksums import (
+    COMPOSITE,
+    Checksum,
+    agrees,
+    composite,
+    multipart_etag,
+    text_of,
+)
 from transports.s3.documents import DocumentError, Element, completion, parse
 from transports.s3.errors import error_in, from_s3, unreadable
 from transports.s3.limits import LIST_PAGE
@@ -63,12 +70,9 @@ class S3Transport:
         headers = {"Content-Type": spec.content_type, **self.headers}
         if self.checksum is not None:
             headers["x-amz-checksum-algorithm"] = self.checksum.algorithm
-            headers["x-amz-checksum-type"] = "COMPOSITE"
+            headers["x-amz-checksum-type"] = COMPOSITE
         response = yield self._call("create", "POST", "uploads", headers)
-        upload_id = _document("create", response, "InitiateMultipartUploadResult").get("UploadId")
-        if not upload_id:
-            raise unreadable("create", response, "there is no UploadId")
-        return Session({"upload_id": upload_id})
+        return Session({"upload_id": _document("create", response, "UploadId").get("UploadId")})
 
     def put_part(self, session: Session, plan: Plan, part: Part, body: Body) -> Flow[Receipt]:
         """Send UploadPart; the same number again replaces what was there."""
@@ -113,11 +117,10 @@ class S3Transport:
             # It is gone after it was completed, too: a lost answer must be asked about.
             error.ambiguous |= isinstance(error, SessionExpiredError)
             raise error
-        answer = _document("complete", response, "CompleteMultipartUploadResult")
+        answer = _document("complete", response, "ETag")
         stored = answer.get(self.checksum.element) if self.checksum is not None else ""
         expected = self._expected(parts)
-        # Other types, such as FULL_OBJECT, are sums of the content that nobody took.
-        if expected and "-" in stored and stored != expected:
+        if agrees(stored, expected, answer.get("ChecksumType")) is False:
             raise _differs("complete", "the object", expected, stored, Recovery.NONE)
         return self._completion(self._fields(answer.get("ETag"), stored), response)
 
@@ -140,10 +143,10 @@ class S3Transport:
             raise self._untold(f"the key holds {length or 'unknown'} bytes, not {size:,}", response)
         etag = response.headers.get("etag", "")
         stored = response.headers.get(self.checksum.header, "") if self.checksum else ""
-        expected = self._expected(parts)
-        proved = etag.strip('"') == multipart_etag(_etags(parts))
-        if expected and "-" in stored:
-            proved = stored == expected
+        kind = response.headers.get("x-amz-checksum-type", "")
+        proved = agrees(stored, self._expected(parts), kind)
+        if proved is None:
+            proved = etag.strip('"') == multipart_etag(_etags(parts))
         if not proved:
             raise self._untold("neither checksum nor ETag shows that it is this upload", response)
         return self._completion(self._fields(etag, stored), response)
@@ -179,7 +182,7 @@ class S3Transport:
     def _page(self, session: Session, marker: int, most: int) -> Flow[tuple[Response, Element]]:
         query = f"max-parts={most}&part-number-marker={marker}&{_upload(session)}"
         response = yield self._call("query", "GET", query)
-        return response, _document("query", response, "ListPartsResult")
+        return response, _document("query", response, "IsTruncated")
 
     def _listed(self, part: Element) -> Receipt | None:
         """Read one part of a list; `None` when it lacks what completing it would need."""
@@ -262,16 +265,19 @@ def _upload(session: Session) -> str:
     return f"uploadId={quote(str(session.fields['upload_id']), safe='-_.~')}"
 
 
-def _document(operation: str, response: Response, root: str) -> Element:
-    """Return the document of a success, or raise what the answer stands for."""
+def _document(operation: str, response: Response, tells: str) -> Element:
+    """Return the document of a success, or raise what the answer stands for.
+
+    What it must tell is asked for; the root's name differs from server to server.
+    """
     if response.status != 200:
         raise from_s3(operation, response)
     try:
         found = parse(response.content)
     except DocumentError as error:
         raise unreadable(operation, response, str(error)) from None
-    if found.name != root:
-        raise unreadable(operation, response, f"there is no {root}")
+    if not found.get(tells):
+        raise unreadable(operation, response, f"there is no {tells}")
     return found
 
 

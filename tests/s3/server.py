@@ -1,0 +1,45 @@
+"""moto's S3 as a process of its own, behind the gate.
+
+    python -m tests.s3.server        a line of JSON with its URL, then one for each line of stdin
+
+Rule: it ends when its stdin does.
+"""
+
+import json
+import os
+import sys
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+
+MIN_PART = 64 * 1024
+"""S3's own 5 MiB would make every test upload of three parts one of 15 MiB."""
+
+
+def say(value: dict[str, Any]) -> None:
+    """Write one line of JSON."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    os.environ["S3_UPLOAD_PART_MIN_SIZE"] = str(MIN_PART)
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    from tests.s3.gate import Gate
+    from tests.s3.rig import ACCOUNTS
+
+    app: Any = DomainDispatcherApplication(create_backend_app)
+    gate = Gate(app, ACCOUNTS)
+    server = make_server("127.0.0.1", 0, gate, threaded=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    say({"url": f"http://127.0.0.1:{server.server_port}"})
+    for line in sys.stdin:
+        gate.ahead = timedelta(seconds=json.loads(line)["ahead"])
+        say({})
+
+
+if __name__ == "__main__":
+    main()
