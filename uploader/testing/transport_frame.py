@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
@@ -46,7 +47,9 @@ class Peer:
     `url` is the origin that the proxy forwards to. `token` is what the factory takes as access
     token (what its `token_variable` would hold), `wrong_token` one that the peer refuses; `None`
     where there is none. `expired` is how the peer answers a part whose session is gone; `None`
-    where sessions do not expire. `film` names the files that are uploaded.
+    where sessions do not expire. `film` names the files that are uploaded. `secrets` are texts that
+    must never be seen, beside the token and those of sessions. `environment` is what a process
+    needs to find credentials that are no token.
     """
 
     url: str = ""
@@ -54,6 +57,8 @@ class Peer:
     wrong_token: str | None = None
     expired: Answer | None = None
     film: str = "film.mp4"
+    secrets: tuple[str, ...] = ()
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def destination(self, base_url: str, name: str) -> Destination:
         """Return where an upload of that name goes, by `base_url`, with the smallest parts."""

@@ -15,12 +15,17 @@ from __future__ import annotations
 
 from uploader.testing.faulty_proxy import Answer, FaultyProxy
 from uploader.testing.transport_declared import DeclaredContract
+from uploader.testing.transport_faults import FaultContract
 from uploader.testing.transport_flows import FlowContract
 from uploader.testing.transport_frame import Held, Peer, Stage
+from uploader.testing.transport_kills import KillContract
+from uploader.testing.transport_secrets import SecretContract
 from uploader.testing.transport_uploads import UploadContract
 
 __all__ = ["Answer", "FaultyProxy", "Held", "Peer", "Stage", "TransportContract"]
 
 
-class TransportContract(UploadContract, FlowContract, DeclaredContract):
+class TransportContract(
+    UploadContract, FlowContract, DeclaredContract, FaultContract, KillContract, SecretContract
+):
     """Everything that is promised of a transport. Override `transport` and the fixture `peer`."""

@@ -1,0 +1,122 @@
+"""A transport's uploads under kill -9: at every record of the journal, and at any moment.
+
+Rule: the process that dies is a real one, the journal a file; the same call, by another process,
+ends with one object or knows that it does not know.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from uploader import Outcome
+from uploader.testing.nursery import KILLED, Nursery, kill, nursery
+from uploader.testing.transport_frame import Peer, Stage, TransportFrame
+from uploader.transport import Moment
+
+
+class KillContract(TransportFrame):
+    """What a dead process leaves behind."""
+
+    @pytest.fixture
+    def children(self, peer: Peer) -> Iterator[Nursery]:
+        """Start processes from a warm interpreter."""
+        with nursery(peer.environment) as started:
+            yield started
+
+    def test_killed_at_each_record(self, stage: Stage, children: Nursery) -> None:
+        """Right after each record of the journal: opened, each part, the last word."""
+        self._die_at_each(stage, children, after=True)
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(600)
+    def test_killed_before_each_record(self, stage: Stage, children: Nursery) -> None:
+        """Right before each record: the peer has acted, and nobody has put it down."""
+        self._die_at_each(stage, children, after=False)
+
+    def test_killed_at_some_moments(self, stage: Stage, children: Nursery) -> None:
+        """Wherever the process is, once or twice in a row."""
+        self._die_often(stage, children, 4)
+
+    @pytest.mark.slow
+    @pytest.mark.timeout(900)
+    def test_killed_at_many_moments(self, stage: Stage, children: Nursery) -> None:
+        """Sixty uploads, each killed once to three times."""
+        self._die_often(stage, children, 60)
+
+    def _records(self, stage: Stage, children: Nursery) -> int:
+        """Return how many records an upload makes that nobody kills."""
+        stage.name = "whole"
+        ended = children.run(order(stage))
+        assert ended["exit"] == 0
+        assert ended["told"].get("outcome") == Outcome.DONE, ended
+        stage.check_held(stage.film())
+        records: int = ended["records"]
+        return records
+
+    def _die_at_each(self, stage: Stage, children: Nursery, *, after: bool) -> None:
+        unknown = []
+        for number in range(1, self._records(stage, children) + 1):
+            stage.name = f"killed {'after' if after else 'before'} {number}"
+            ended = children.run(order(stage, dies=number, after=after))
+            assert ended["exit"] == KILLED, ended
+            if self._go_on(stage) is Outcome.UNKNOWN:
+                unknown.append(number)
+        assert len(unknown) <= doubtful(stage), unknown
+
+    def _die_often(self, stage: Stage, children: Nursery, times: int) -> None:
+        stage.name = "whole"
+        children.run(order(stage))  # the first one is slower
+        stage.name, began = "measured", time.monotonic()
+        children.run(order(stage))
+        whole = time.monotonic() - began
+        chance = random.Random(self.transport)  # noqa: S311 - moments, not secrets
+        for number in range(times):
+            stage.name = f"killed at some moment {number}"
+            for _ in range(chance.choice((1, 1, 2, 3))):
+                pid = children.start(order(stage))
+                children.ends_within(chance.uniform(0.0, whole))
+                kill(pid)
+                children.wait()
+            self._go_on(stage)
+
+    def _go_on(self, stage: Stage) -> Outcome:
+        """Make the same call in this process, and check what came of it."""
+        result = stage.upload(stage.film(), journal=place(stage), clock=None)
+        stage.check_held(stage.film(), result)
+        allowed = {Outcome.DONE, Outcome.UNKNOWN} if doubtful(stage) else {Outcome.DONE}
+        assert result.outcome in allowed, (stage.name, result)
+        return result.outcome
+
+
+def doubtful(stage: Stage) -> int:
+    """Return how many requests of an upload can neither be repeated nor asked about."""
+    transport = stage.destination().transport()
+    match transport.capabilities.irreversible:
+        case Moment.COMPLETE:
+            return 0 if hasattr(transport, "verify") else 1
+        case Moment.LAST_PART:
+            return 1 if hasattr(transport, "query") else 2
+    return 1
+
+
+def place(stage: Stage) -> str:
+    """Return the path of the journal of an upload's name."""
+    return str(stage.folder / f"{stage.name}.db")
+
+
+def order(stage: Stage, *, dies: int = 0, after: bool = False) -> dict[str, Any]:
+    """Return what a process is told: the film, by its journal, to its name."""
+    return {
+        "transport": stage.factory.name,
+        "token": stage.peer.token,
+        "fields": dict(stage.destination().fields()),
+        "film": str(stage.film()),
+        "journal": place(stage),
+        "dies": dies,
+        "after": after,
+    }
