@@ -32,6 +32,8 @@ class Metrics:
         }
         self._labels = {metric.name: metric.labels for metric in METRICS}
         self._narrow = narrow_labels()
+        # The client looks a series up anew each time, which costs more than counting.
+        self._known: dict[tuple[str, tuple[str, ...]], _Made] = {}
         self._running: dict[str, str] = {}
         self._pid = os.getpid()
 
@@ -111,12 +113,23 @@ class Metrics:
         return self._of(name, Gauge, values)
 
     def _of(self, name: str, kind: type[T], values: tuple[str, ...]) -> T:
-        made = self._made[name]
+        made = self._known.get((name, values))
+        if made is None:
+            made = self._found(name, values)
         assert isinstance(made, kind)
+        return made
+
+    def _found(self, name: str, values: tuple[str, ...]) -> _Made:
         if not values:
-            return made
-        named = zip(self._labels[name], values, strict=True)
-        return made.labels(*(self._narrow[label](value) for label, value in named))
+            return self._made[name]
+        narrow = self._narrow
+        kept = tuple(
+            narrow[label](value) for label, value in zip(self._labels[name], values, strict=True)
+        )
+        found = self._made[name].labels(*kept)
+        if kept == values:  # what is made up is not kept: there is no end to it
+            self._known[name, values] = found
+        return found
 
 
 def _make(metric: Metric, registry: CollectorRegistry) -> _Made:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import cache
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -53,7 +54,7 @@ class LogSubscriber:
                 structlog.stdlib.render_to_log_kwargs,
             ],
             wrapper_class=structlog.stdlib.BoundLogger,
-        )
+        ).bind()  # once, not with every line
 
     def __call__(self, event: events.Event) -> None:
         level = level_of(type(event))
@@ -70,6 +71,7 @@ def level_of(kind: type[events.Event]) -> int:
     return _LEVELS.get(kind, logging.INFO)
 
 
+@cache
 def event_name(kind: type[events.Event]) -> str:
     """Return an event's stable name in logs: `PartConfirmed` is `part_confirmed`."""
     letters = (f"_{c.lower()}" if c.isupper() else c for c in kind.__name__)
