@@ -176,7 +176,7 @@ def publish(stage: Stage, registry: CollectorRegistry, ended: Callable[[], bool]
 def main(port: int) -> None:
     """Serve metrics at `port` (0: any), print it as JSON, publish until stdin ends."""
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    threading.Thread(target=_watch_stdin, args=(over,), daemon=True).start()
     registry = CollectorRegistry()
     with (
         tempfile.TemporaryDirectory(prefix="uploader-load-") as folder,
@@ -191,6 +191,11 @@ def main(port: int) -> None:
         with stage.uploader, serve(port, registry=registry) as served:
             print(json.dumps({"port": served.port}), flush=True)
             publish(stage, registry, over.is_set)
+
+
+def _watch_stdin(over: threading.Event) -> None:
+    sys.stdin.read()
+    over.set()
 
 
 def _expect(outcome: Outcome, wanted: Outcome) -> None:

@@ -1,0 +1,1 @@
+"""Spans of uploads, as an application's exporter gets them."""
