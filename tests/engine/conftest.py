@@ -32,8 +32,13 @@ def post(sandbox: Sandbox) -> Make:
     """Make private posts on the sandbox."""
 
     def make(**fields: Any) -> DirectPost:
-        given = {"account": "acme", "access_token": sandbox.access_token, **fields}
-        return DirectPost(privacy_level="SELF_ONLY", base_url=sandbox.base_url, **given)
+        given = {
+            "account": "acme",
+            "access_token": sandbox.access_token,
+            "base_url": sandbox.base_url,
+            **fields,
+        }
+        return DirectPost(privacy_level="SELF_ONLY", **given)
 
     return make
 

@@ -153,6 +153,24 @@ class AsyncUploader(Face):
 
         return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
 
+    async def upload_to_all(
+        self, source: SourceInput, destinations: Iterable[Destination], *, wait: bool = True
+    ) -> list[UploadResult]:
+        """Upload one file to several destinations at once, as `Uploader.upload_to_all`."""
+        wanted = list(destinations)
+        started = await asyncio.to_thread(self._submit_to_all, source, wanted, Drive(wait=wait))
+
+        async def one(each: UploadHandle | UploaderError, destination: Destination) -> UploadResult:
+            try:
+                if isinstance(each, UploaderError):
+                    return refused(each, destination)
+                return await _awaited(each)
+            except UploaderError as error:
+                return refused(error, destination)
+
+        pairs = zip(started, wanted, strict=True)
+        return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
+
     async def call(
         self,
         destination: Destination,

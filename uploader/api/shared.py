@@ -26,7 +26,7 @@ from uploader.journal import Journal
 from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
-from uploader.source import SourceInput, SourceMode
+from uploader.source import OneRead, SourceInput, SourceMode, describe
 from uploader.transport import CredentialSource, Destination, Flow
 
 if TYPE_CHECKING:
@@ -183,6 +183,22 @@ class Face:
     ) -> UploadHandle:
         prepared = self._prepare(source, destination, session, part_size)
         return self._start(claim(prepared, self.journal, wish), drive)
+
+    def _submit_to_all(
+        self, source: SourceInput, destinations: Iterable[Destination], drive: Drive
+    ) -> list[UploadHandle | UploaderError]:
+        """Start one upload for each destination; a refusal of one stands in its place."""
+        _, source = describe(source)  # what has no descriptor is copied once
+        shared = OneRead()
+        started: list[UploadHandle | UploaderError] = []
+        for destination in destinations:
+            try:
+                prepared = self._prepare(source, destination)
+                prepared.shared = shared
+                started.append(self._start(claim(prepared, self.journal, Wish()), drive))
+            except UploaderError as error:
+                started.append(error)
+        return started
 
     def _resume(
         self, upload_id: str, source: SourceInput | None, *, drive: Drive, look_only: bool

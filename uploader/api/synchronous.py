@@ -183,6 +183,36 @@ class Uploader(Face):
             raise
         return [result for result in results if result is not None]
 
+    def upload_to_all(
+        self, source: SourceInput, destinations: Iterable[Destination], *, wait: bool = True
+    ) -> list[UploadResult]:
+        """Upload one file to several destinations at once, and read it once.
+
+        Returns one result per destination, in order: one that is slow or fails does not harm the
+        others. What is wrong with the file itself is raised.
+        """
+        wanted = list(destinations)
+        started = self._submit_to_all(source, wanted, Drive(wait=wait))
+        try:
+            return [
+                self._outcome(each, destination)
+                for each, destination in zip(started, wanted, strict=True)
+            ]
+        except BaseException:
+            for each in started:
+                if isinstance(each, UploadHandle):
+                    each.suspend()
+            raise
+
+    @staticmethod
+    def _outcome(started: UploadHandle | UploaderError, destination: Destination) -> UploadResult:
+        try:
+            if isinstance(started, UploaderError):
+                return refused(started, destination)
+            return started.result()
+        except UploaderError as error:
+            return refused(error, destination)
+
     def call(
         self,
         destination: Destination,

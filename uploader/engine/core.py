@@ -96,13 +96,16 @@ class Engine:
         return wait
 
     def open_source(self, prepared: Prepared, on_fallback: Callable[[str], None]) -> Source:
-        return open_source(
-            prepared.source,
-            prepared.facts,
-            mode=self.settings.source_mode,
-            executor=self.executor,
-            on_fallback=on_fallback,
-        )
+        def opened() -> Source:
+            return open_source(
+                prepared.source,
+                prepared.facts,
+                mode=self.settings.source_mode,
+                executor=self.executor,
+                on_fallback=on_fallback,
+            )
+
+        return opened() if prepared.shared is None else prepared.shared.open(opened)
 
     async def call(
         self,

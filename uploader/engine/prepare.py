@@ -12,13 +12,16 @@ from uploader import planner
 from uploader.engine.abilities import Abilities
 from uploader.errors import ConfigurationError, PlanError
 from uploader.model import Plan, Session, SourceFacts, UploadSpec
-from uploader.source import SourceInput, describe
+from uploader.source import OneRead, SourceInput, describe
 from uploader.transport import CredentialSource, Destination, Transport
 
 
 @dataclass(slots=True)
 class Prepared:
-    """An upload that is ready to be driven. `source` is `None` where no byte is needed any more."""
+    """An upload that is ready to be driven. `source` is `None` where no byte is needed any more.
+
+    `shared` is set where other uploads read the same source at the same time.
+    """
 
     upload_id: str
     source: SourceInput | None
@@ -28,6 +31,7 @@ class Prepared:
     content_type: str
     plan: Plan
     session: Session | None = None
+    shared: OneRead | None = None
     abilities: Abilities = field(init=False)
 
     def __post_init__(self) -> None:

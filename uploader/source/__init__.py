@@ -2,9 +2,11 @@
 
 from uploader.source.contract import Source, Window
 from uploader.source.opening import SourceInput, SourceMode, describe, descriptor_of, open_source
+from uploader.source.sharing import OneRead
 from uploader.source.threads import to_its_end
 
 __all__ = [
+    "OneRead",
     "Source",
     "SourceInput",
     "SourceMode",
