@@ -5,10 +5,12 @@ Rule: written by whoever takes the step, before the request whose loss would be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from uploader.model import Completion, Receipt, Session
+from uploader.secret import Secret
 
 
 class Sender(Protocol):
@@ -52,6 +54,12 @@ class Course:
     resumed_from: int | None = None
     completion: Completion | None = None
     receipts: dict[int, Receipt] = field(default_factory=dict)
+
+    def learn(self, secrets: Mapping[str, Secret]) -> Session:
+        """Let the session hold what a part's receipt opens."""
+        assert self.session is not None
+        self.session = replace(self.session, secrets={**self.session.secrets, **secrets})
+        return self.session
 
     def is_spent(self) -> bool:
         """Whether the source is needed no more, unless the last part has to be sent again."""

@@ -61,6 +61,7 @@ class Sending:
         self._clock = engine.settings.clock
         self._transport = prepared.transport
         self._limits = prepared.transport.capabilities
+        self._turn = asyncio.Lock()
         self._content: dict[int, str] = {}
         """Digests of parts that were read for their destination's digests anyway."""
 
@@ -177,11 +178,14 @@ class Sending:
         self._stop.at_boundary()
 
     async def after(self, part: Part, receipt: Receipt, digest: str | None) -> None:
-        receipts = self._course.receipts
+        receipts, changes = self._course.receipts, dict[str, Any]()
         receipts[part.index] = receipt
         record = PartRecord(part.index, self._digest_of(part, digest), receipt.fields)
-        first = next(number for number in range(len(receipts) + 1) if number not in receipts)
-        await self._log.save(part=record, confirmed=first)
+        async with self._turn:  # the record of an earlier part must not undo this one's
+            first = next(number for number in range(len(receipts) + 1) if number not in receipts)
+            if receipt.secrets:
+                changes["session"] = self._course.learn(receipt.secrets)
+            await self._log.save(part=record, confirmed=first, **changes)
 
     # What destinations and journals want to know of a part's content.
 
