@@ -143,7 +143,7 @@ class SecretContract(TransportFrame):
 def known(stage: Stage, tape: Tape) -> set[str]:
     """Return the token and every piece of what opens a session that is long enough to be one.
 
-    A piece that the session tells in public is none.
+    A piece that the session, or the address of another request, tells in public is none.
     """
     token = stage.peer.token or ""
     pieces = {token, *stage.peer.secrets}
@@ -155,7 +155,14 @@ def known(stage: Stage, tape: Tape) -> set[str]:
             pieces |= {value for _, value in parse_qsl(parts.query)}
             public = json.dumps([dict(s.fields) for s in take_sessions(take)])
             pieces = {piece for piece in pieces if piece not in public}
-    return {piece for piece in pieces if len(piece) >= SHORTEST}
+    return {piece for piece in pieces - addressed(tape) if len(piece) >= SHORTEST}
+
+
+def addressed(tape: Tape) -> set[str]:
+    """Return the values that stand in the queries of addresses which are no secret."""
+    urls = [asked.url for take in tape.takes for asked, _ in take.exchanges]
+    queries = [urlsplit(url).query for url in urls if isinstance(url, str)]
+    return {value for query in queries for _, value in parse_qsl(query)}
 
 
 def take_sessions(take: Any) -> list[Any]:
