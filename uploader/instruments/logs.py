@@ -71,11 +71,14 @@ def level_of(kind: type[events.Event]) -> int:
     return _LEVELS.get(kind, logging.INFO)
 
 
-@cache
 def event_name(kind: type[events.Event]) -> str:
     """Return an event's stable name in logs: `PartConfirmed` is `part_confirmed`."""
-    letters = (f"_{c.lower()}" if c.isupper() else c for c in kind.__name__)
-    return "".join(letters).lstrip("_")
+    return _in_snake_case(kind.__name__)
+
+
+@cache
+def _in_snake_case(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 def configure(
