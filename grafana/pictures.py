@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "pictures"
 POINTS = 45
 """Samples of a line: enough to see its shape, few enough for a small file."""
-INCHES = 0.72
+INCHES = 0.58
 """Of one grid unit across; half of it down."""
 MOST = 6
 """Names that a legend has room for."""
@@ -110,11 +110,13 @@ def _small(svg: str) -> str:
     return re.sub(r"(\d\.\d)\d+", r"\1", svg)
 
 
-def _boxes(row: Row, top: float, tall: float) -> Iterator[tuple[Panel, tuple[float, ...]]]:
+def _boxes(
+    row: Row, top: float, tall: float
+) -> Iterator[tuple[Panel, tuple[float, float, float, float]]]:
     """Yield each panel with its left, bottom, width and height as shares of the picture."""
     for panel, x, y in placed(row):
-        left, right = 1.6, 0.4
-        above, below = 1.1, 0.9
+        left, right = 1.1, 0.2
+        above, below = 1.0, 1.0
         yield (
             panel,
             (
@@ -187,7 +189,7 @@ def _draw_lines(axes: Axes, panel: Panel, running: Prometheus, span: Span, facto
             axes.plot(times, values, linewidth=1, label=label, marker=marker)
             drawn += 1
     axes.set_xlim(0, span.end - span.start)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, axes.get_ylim()[1] * (1.4 if drawn else 1))  # room for the legend
     for bound, colour in panel.thresholds:
         if bound is not None and bound / factor <= axes.get_ylim()[1]:
             axes.axhline(bound / factor, color=colour, linewidth=0.6, linestyle="--")
