@@ -10,6 +10,8 @@ from tests.engine.clock import FakeClock
 from tests.tus.peer import TusPeer, installed, lacking
 from uploader import Uploader
 
+TOKEN = "token-of-the-contract"
+
 
 @pytest.fixture(scope="session")
 def tus_home() -> Path:
@@ -23,7 +25,18 @@ def tus_home() -> Path:
 @pytest.fixture(scope="session")
 def tus(tus_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TusPeer]:
     """Run one server for all tests that want nothing special of it."""
-    peer = TusPeer(tus_home, tmp_path_factory.mktemp("tus") / "uploads")
+    yield from serve(tus_home, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tus_signed(tus_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TusPeer]:
+    """Run one server that wants the contract's token."""
+    yield from serve(tus_home, tmp_path_factory, token=TOKEN)
+
+
+def serve(home: Path, places: pytest.TempPathFactory, **options: str) -> Iterator[TusPeer]:
+    """Run a server until the tests have ended."""
+    peer = TusPeer(home, places.mktemp("tus") / "uploads", options)
     peer.directory.mkdir()
     try:
         yield peer.start()

@@ -23,7 +23,7 @@ from uploader.testing.faulty_proxy import Answer, Fault, FaultyProxy, LoseAnswer
 PART = 600_000
 SIZE = 5 * PART - 1
 Make = Callable[..., Uploader]
-OFFER = {"tus_extension": "creation,concatenation,termination"}
+OFFER: dict[str, Any] = {"tus_extension": "creation,concatenation,termination"}
 HOME = "https://uploads.example/files/"
 
 

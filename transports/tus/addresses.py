@@ -35,7 +35,9 @@ def check_url(what: str, url: Secret, *, plain: bool) -> None:
 
 def origin_at(host: str) -> str:
     """Return the origin that a `HOST` or `HOST:PORT` stands for, or raise `ConfigurationError`."""
-    return checked_endpoint(f"https://{host}", example="uploads.example as a host").lower()
+    if "/" in host:
+        raise ConfigurationError(f"{host!r} is no host").hint("give one without scheme and path")
+    return checked_endpoint(f"https://{host}", example="https://uploads.example").lower()
 
 
 def located(location: Secret, base: str, others: frozenset[str], operation: str) -> Secret:

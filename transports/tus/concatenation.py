@@ -15,7 +15,7 @@ from transports.media_types import media_type
 from transports.tus.addresses import shortened
 from transports.tus.protocol import TusServer, checksum, completion, cut_short
 from transports.tus.wording import check_offer, joined, metadata_header, metadata_of
-from uploader.errors import SessionExpiredError
+from uploader.errors import Recovery, SessionExpiredError
 from uploader.http import Body
 from uploader.model import (
     Completion,
@@ -63,7 +63,11 @@ class TusConcatenation:
         """Open a partial upload and send the part to it."""
         headers = {"Upload-Length": str(part.length), "Upload-Concat": "partial"}
         url, _ = yield from self.server.open(headers)
-        offset = yield from self.server.append(url, 0, body, digest=checksum(body))
+        try:
+            offset = yield from self.server.append(url, 0, body, digest=checksum(body))
+        except SessionExpiredError as error:
+            error.recovery = Recovery.RETRY  # only this partial upload is gone
+            raise
         if offset < part.length:
             raise cut_short(part, part.start + offset)
         return Receipt(part.index, length=part.length, secrets={f"{_PARTIAL}{part.index}": url})

@@ -19,7 +19,7 @@ from transports.tus.protocol import TusServer, TusTransport
 from transports.tus.wording import OWN_HEADERS, check_metadata
 from uploader.errors import ConfigurationError
 from uploader.http import origin
-from uploader.secret import Secret, masks
+from uploader.secret import Secret
 from uploader.transport import Capabilities, CredentialSource
 
 SENSITIVE: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -27,12 +27,15 @@ SENSITIVE: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def _masked_headers(cls: type[TusUpload]) -> type[TusUpload]:
-    """Mask the headers that sign before the generated `__init__` holds their text."""
+def _masked(cls: type[TusUpload]) -> type[TusUpload]:
+    """Mask what opens an upload, headers too, before the generated `__init__` holds its text."""
     inner = cls.__init__
 
     @functools.wraps(inner)
     def init(self: TusUpload, *args: Any, **fields: Any) -> None:
+        for name in ("access_token", "upload_url"):
+            if isinstance(fields.get(name), str):
+                fields[name] = Secret(fields[name])
         if isinstance(fields.get("headers"), Mapping):
             fields["headers"] = {
                 name: Secret(value) if str(name).lower() in SENSITIVE else value
@@ -44,8 +47,7 @@ def _masked_headers(cls: type[TusUpload]) -> type[TusUpload]:
     return cls
 
 
-@_masked_headers
-@masks("access_token", "upload_url")
+@_masked
 @dataclass(frozen=True)
 class TusUpload:
     """Upload to a tus 1.0.0 server: to `url`, where it creates uploads, or go on at `upload_url`.
