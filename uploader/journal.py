@@ -217,6 +217,7 @@ class Journal(Protocol):
     def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
         """Return the ids of uploads that wait to be driven, what changed longest ago first.
 
+        UNKNOWN ones come after all others: no run may ever learn more of them.
         They have not ended, nobody drives them, and their `not_before` has come. What is past its
         `not_after` is among them, to be ended by a run.
         """

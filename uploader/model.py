@@ -83,12 +83,14 @@ class Plan:
 class SourceFacts:
     """What a destination may know of a source before a request goes out.
 
-    `head` is at most the first 64 bytes, to recognise the container format by.
+    `head` is at most the first 64 bytes, to recognise the container format by. `stamp` tells the
+    file apart from others and from itself after a change, where there is a file.
     """
 
     name: str
     size: int
     head: bytes = field(default=b"", repr=False)
+    stamp: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

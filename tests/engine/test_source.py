@@ -169,6 +169,27 @@ def test_a_changed_file_is_told_before_the_next_part(
     source.close()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: os.utime(path, ns=(0, 12345)),
+        lambda path: make_clip(path.with_suffix(".new"), 100_000).replace(path),
+    ],
+    ids=["written", "replaced"],
+)
+def test_a_file_that_changed_while_its_upload_waited_is_not_opened(
+    tmp_path: Path, executor: ThreadPoolExecutor, change: Callable[[Path], Any]
+) -> None:
+    """What was planned and recorded was other content, if of the same size."""
+    path = make_clip(tmp_path / "clip.mp4", 100_000)
+    facts, source = describe(path)
+    change(path)
+    with pytest.raises(SourceChangedError, match="after it was planned"):
+        open_source(
+            source, facts, mode=SourceMode.AUTO, executor=executor, on_fallback=lambda reason: None
+        )
+
+
 @pytest.mark.parametrize("kind", ["mmap", "aiofiles"])
 async def test_lost_pages_are_an_error_and_no_crash(
     tmp_path: Path, executor: ThreadPoolExecutor, kind: str

@@ -190,6 +190,21 @@ def test_equal_samples_are_not_equal_content(
     stage.sandbox.assert_posted_once(own_film)
 
 
+def test_equal_samples_are_not_equal_content_for_what_is_to_be_sent_later(
+    stage: Stage, up: Uploader, own_film: Path
+) -> None:
+    """An entry of its own, or the new content would never be sent."""
+    first = up.upload(own_film, stage.post())
+    assert up.enqueue(own_film, stage.post()) == first.upload_id
+    alter_between_samples(own_film)
+    upload_id = up.enqueue(own_film, stage.post())
+    (second,) = up.resume_all()
+
+    assert second.upload_id == upload_id != first.upload_id
+    assert second.outcome is Outcome.DONE
+    assert len(stage.sandbox.posts) == 2
+
+
 def test_equal_samples_of_what_is_processed_are_not_equal_content(
     set_stage: Callable[..., Stage], film: Path, own_film: Path
 ) -> None:

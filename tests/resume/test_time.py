@@ -14,6 +14,7 @@ from tests.resume.nursery import Nursery
 from tests.resume.records import DONE, FIRST, SECOND
 from tests.resume.stage import PART, Stage
 from tests.resume.watched import Watched
+from transports.tiktok.sandbox import Fault
 from uploader import Outcome, Uploader
 from uploader.api.handle import UploadHandle
 from uploader.events import Event, SessionRestarted
@@ -67,6 +68,34 @@ def test_a_time_limit_ends_a_run_at_a_part_boundary(
     second = up.resume(first.upload_id)
 
     assert second.resumed_from == parts * PART
+    stage.check_posted_once(second, kills=0)
+
+
+def test_a_time_limit_ends_a_run_before_a_wait_that_would_pass_it(
+    stage: Stage, up: Uploader
+) -> None:
+    """Told to come again in five minutes, a run of one minute does not wait for it."""
+    stage.sandbox.script(Fault("init", status=429, headers={"Retry-After": "300"}))
+    first = up.upload(stage.film, stage.post(), time_limit=60.0)
+    assert first.outcome is Outcome.SUSPENDED
+    assert state_of(up, first.upload_id) is State.QUEUED
+
+    second = up.resume(first.upload_id)
+
+    assert stage.seen("init") == 2
+    stage.check_posted_once(second, kills=0)
+
+
+def test_a_time_limit_ends_the_watching_too(set_stage: Callable[..., Stage]) -> None:
+    """What is processed for longer than a run may take is PROCESSING, and watched by the next."""
+    stage = set_stage(processing_seconds=600.0)
+    with stage.uploader(clock=SteppedClock(stage.sandbox.clock)) as up:
+        first = up.upload(stage.film, stage.post(), time_limit=60.0)
+        assert first.outcome is Outcome.PROCESSING
+        stage.sandbox.clock.advance(600.0)
+
+        second = up.resume(first.upload_id)
+
     stage.check_posted_once(second, kills=0)
 
 

@@ -15,7 +15,7 @@ from uploader import registry
 from uploader.api.handle import UploadHandle
 from uploader.api.thread import EngineThread
 from uploader.engine import Clock, Engine, Prepared, Settings, prepare
-from uploader.engine.claiming import Claimed, Wish, claim, draft, recorded, take
+from uploader.engine.claiming import Claimed, Wish, claim, enqueue, recorded, take
 from uploader.engine.logbook import Logbook
 from uploader.engine.run import UploadRun
 from uploader.engine.stopping import StopReason
@@ -214,13 +214,7 @@ class Face:
         return self._start(claimed, drive, look_only=look_only)
 
     def _enqueue(self, source: SourceInput, destination: Destination, wish: Wish) -> str:
-        prepared = self._prepare(source, destination)
-        entry = draft(prepared, self.journal, wish)
-        if entry.source is None:
-            raise ConfigurationError("only a file with a path can wait in the journal").hint(
-                "write the content to a file first"
-            )
-        return self.journal.add(entry).upload_id
+        return enqueue(self._prepare(source, destination), self.journal, wish)
 
     def _start(self, claimed: Claimed, drive: Drive, *, look_only: bool = False) -> UploadHandle:
         live = _Live(claimed.entry.plan.size, self._thread)

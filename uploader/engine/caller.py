@@ -52,6 +52,8 @@ class FlowCaller:
         self._listener = listener
         self.in_flight = False
         """Whether a request is out and its answer is not in."""
+        self.before_wait: Callable[[float], None] = lambda seconds: None
+        """Told how long a wait will be; may end the run instead."""
 
     @property
     def can_renew(self) -> bool:
@@ -100,6 +102,7 @@ class FlowCaller:
                 attempts=attempts,
                 seconds=round(now - started, 3),
             )
+        self.before_wait(seconds)
         self.scheduled(operation, attempts, seconds, failure)
         await self._clock.sleep(seconds)
 

@@ -79,6 +79,20 @@ def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     return Claimed(_adopt(prepared, journal, found.entry, found.lease), found.entry, found.lease)
 
 
+def enqueue(prepared: Prepared, journal: Journal, wish: Wish) -> str:
+    """Record an upload to be sent later; return its id, or that of the same upload."""
+    entry = draft(prepared, journal, wish)
+    if entry.source is None:
+        raise ConfigurationError("only a file with a path can wait in the journal").hint(
+            "write the content to a file first"
+        )
+    found = journal.add(entry)
+    known = found.upload_id != entry.upload_id and found.state in CONFIRMED
+    if known and not _same_content(prepared, journal, found):
+        found = journal.add(_told_apart(entry, found, prepared))
+    return found.upload_id
+
+
 def _checked(prepared: Prepared, journal: Journal, found: Claim) -> bool:
     """Compare whole content before a match counts; a file that cannot be read holds no lease."""
     try:
@@ -95,16 +109,21 @@ def _claim_apart(
     """Claim another upload for equal samples of other content, known by its whole digest."""
     if found.lease is not None:
         journal.release(found.lease)
+    entry = _told_apart(entry, found.entry, prepared)
+    return entry, journal.claim(entry, LEASE_TTL, again=wish.again)
+
+
+def _told_apart(entry: Entry, found: Entry, prepared: Prepared) -> Entry:
+    """Return the entry with an identity of its own, by its whole digest."""
     if entry.key is not None:
         raise ConfigurationError(
             f"the key {entry.key!r} stands for other content of the same size already",
-            upload_id=found.entry.upload_id,
+            upload_id=found.upload_id,
         ).hint("use a key of its own for each post")
     facts = prepared.facts
     digest = whole_digest(prepared.source, facts.name, facts.size)
     told_apart = hashlib.sha256(f"{entry.identity} {digest}".encode()).hexdigest()
-    entry = replace(entry, identity=told_apart, digest=digest)
-    return entry, journal.claim(entry, LEASE_TTL, again=wish.again)
+    return replace(entry, identity=told_apart, digest=digest)
 
 
 def take(

@@ -56,7 +56,8 @@ if TYPE_CHECKING:
 class UploadRun:
     """Drive one prepared upload. Made and used on the engine's loop.
 
-    `time_limit` ends the run at the first part boundary after so many seconds, as SUSPENDED. With
+    `time_limit` ends the run at the first part boundary after so many seconds, as SUSPENDED, and
+    before any wait that would last longer; what is only watched by then is PROCESSING. With
     `look_only` nothing is sent: the server is asked how the upload stands. `fresh` tells that no
     run came before this one.
     """
@@ -90,6 +91,7 @@ class UploadRun:
             self.tally,
             lambda: engine.budget.windows,
         )
+        self.stop = Stop(self._clock, time_limit)
         signer = Signer(
             prepared.destination, self._transport.name, engine.credentials, engine.token_executor
         )
@@ -103,8 +105,8 @@ class UploadRun:
             self._clock,
             poll or engine.settings.poll,
             self.teller,
+            self.stop.outlasts,
         )
-        self.stop = Stop(self._clock, time_limit)
         entry = logbook.entry
         self._course = Course(entry.session, entry.state in (State.COMMITTING, State.UNKNOWN))
         if prepared.at_once:
@@ -115,6 +117,8 @@ class UploadRun:
         self._ending = Ending(
             prepared, self._course, self._caller, logbook, self.stop, self.tally, self._completer
         )
+
+        self._caller.before_wait = self._before_wait
 
     async def run(self) -> UploadResult:
         """Drive the upload and return its result."""
@@ -146,6 +150,11 @@ class UploadRun:
         if raised is not None:
             raise raised
         return result
+
+    def _before_wait(self, seconds: float) -> None:
+        """End the run before a wait that its time does not allow, but never in doubt."""
+        if self._log.entry.state is State.PROCESSING or not self._ending.in_doubt:
+            self.stop.before_wait(seconds)
 
     # The way of an upload.
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 from uploader.engine.settings import Clock
 from uploader.errors import LeaseLostError, SourceError, UploadCancelledError, UploaderError
@@ -70,11 +70,17 @@ class Stop:
 
     def at_boundary(self) -> None:
         """Raise when the time is up."""
-        if self._until is not None and self._clock.monotonic() >= self._until:
-            # Not `now`: a task that cancels itself would be cancelled once more at its next wait.
-            self.reason = StopReason.SUSPENDED
-            self.error = Suspended("the time limit was reached")
-            raise asyncio.CancelledError
+        if self.outlasts(0.0):
+            self._suspend("the time limit was reached")
+
+    def outlasts(self, seconds: float) -> bool:
+        """Whether a wait of so many seconds would end after the time is up."""
+        return self._until is not None and self._clock.monotonic() + seconds >= self._until
+
+    def before_wait(self, seconds: float) -> None:
+        """Raise at once when the time would be up before the wait is over."""
+        if self.outlasts(seconds):
+            self._suspend("the time limit would pass while waiting to try again")
 
     async def guard(self, source: Source, spent: Callable[[], bool]) -> None:
         """Stop the run, also while it waits, when its file changes or is about to.
@@ -91,3 +97,9 @@ class Stop:
             except SourceError as error:
                 self.now(StopReason.SOURCE_LOST, error)
                 return
+
+    def _suspend(self, why: str) -> NoReturn:
+        # Not `now`: a task that cancels itself would be cancelled once more at its next wait.
+        self.reason = StopReason.SUSPENDED
+        self.error = Suspended(why)
+        raise asyncio.CancelledError

@@ -6,6 +6,7 @@ otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from uploader.engine.abilities import Abilities
@@ -30,13 +31,16 @@ class Watcher:
         clock: Clock,
         policy: PollPolicy,
         teller: Teller,
+        outlasts: Callable[[float], bool],
     ) -> None:
+        """`outlasts(seconds)` tells that a wait would take longer than the run may."""
         self._transport = transport
         self._poll = abilities.poll
         self._caller = caller
         self._clock = clock
         self._policy = policy
         self._teller = teller
+        self._outlasts = outlasts
 
     async def watch(
         self,
@@ -71,7 +75,7 @@ class Watcher:
             if processing.is_terminal:
                 break
             pause = next(waits, None)
-            if pause is None:
+            if pause is None or self._outlasts(pause):
                 fields.update(processing.fields)
                 return Standing(Outcome.PROCESSING, completion.location, fields)
             await self._clock.sleep(pause)

@@ -139,13 +139,13 @@ class MemoryJournal:
         with self._lock:
             moment = self._clock() if now is None else now
             found = sorted(
-                (row.entry.updated, row.entry.upload_id)
+                (row.entry.state is State.UNKNOWN, row.entry.updated, row.entry.upload_id)
                 for row in self._rows.values()
                 if rules.may_be_driven(row.entry)
                 and (row.entry.not_before or 0.0) <= moment
                 and self._holder(row) is None
             )
-        return [upload_id for _, upload_id in found[:limit]]
+        return [upload_id for *_, upload_id in found[:limit]]
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
         with self._lock:

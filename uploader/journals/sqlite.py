@@ -191,11 +191,12 @@ class SqliteJournal:
         clock = self._clock()
         moment = clock if now is None else now
         with self._reading() as db:
-            found: list[tuple[float, str]] = []
+            found: list[tuple[bool, float, str]] = []
             for state in State:
                 if state not in ENDED:
-                    found += self._waiting(db, state, moment=moment, clock=clock, limit=limit)
-        return [upload_id for _, upload_id in sorted(found)[:limit]]
+                    waiting = self._waiting(db, state, moment=moment, clock=clock, limit=limit)
+                    found += [(state is State.UNKNOWN, *each) for each in waiting]
+        return [upload_id for *_, upload_id in sorted(found)[:limit]]
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
         with self._reading() as db:

@@ -25,6 +25,11 @@ class FileIdentity:
     def of(cls, stat: os.stat_result) -> FileIdentity:
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """The same as plain numbers."""
+        return (self.device, self.inode, self.size, self.modified_ns)
+
 
 def check_unchanged(name: str, fd: int, path: Path | None, opened: FileIdentity) -> None:
     """Raise `SourceChangedError` when the file was written to, truncated, grown or replaced."""

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from uploader.errors import ConfigurationError, SourceError
+from uploader.errors import ConfigurationError, SourceChangedError, SourceError
 from uploader.model import SourceFacts
 from uploader.source.buffered import BufferedSource, BytesSource
 from uploader.source.contract import Source
@@ -97,9 +97,10 @@ def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
             )
     name = path.name if path is not None else _name(source)
     try:
-        size = _regular(name, fd).st_size
-        _refuse_empty(name, size)
-        return SourceFacts(name, size, os.pread(fd, HEAD_BYTES, 0)), source
+        identity = FileIdentity.of(_regular(name, fd))
+        _refuse_empty(name, identity.size)
+        head = os.pread(fd, HEAD_BYTES, 0)
+        return SourceFacts(name, identity.size, head, identity.stamp), source
     except OSError as error:
         raise SourceError(f"{name} cannot be read: {error.strerror}") from None
     finally:
@@ -125,6 +126,10 @@ def open_source(
             raise SourceError(
                 f"{facts.name} had {facts.size:,} bytes when it was planned"
                 f" and has {identity.size:,} now"
+            ).hint("upload a file only after the program that writes it has closed it")
+        if facts.stamp and facts.stamp != identity.stamp:
+            raise SourceChangedError(
+                f"{facts.name} was changed or replaced after it was planned, before it was sent"
             ).hint("upload a file only after the program that writes it has closed it")
         reason = None if mode is SourceMode.MMAP else _unmappable(mode)
         lease = ReadLease.take(fd) if reason is None else None

@@ -203,6 +203,18 @@ class RecordContract(JournalFrame):
         assert sorted(journal.due()) == sorted([*waiting, held.upload_id])
         assert later.upload_id in journal.due(self.clock() + 100)
 
+    def test_due_ends_with_what_is_unknown(self, journal: Journal) -> None:
+        """However many of them nobody can tell of, the others are reached."""
+        unknown, lease = self.claimed(journal)
+        journal.save(lease, {"state": State.UNKNOWN})
+        journal.release(lease)
+        self.pass_time(10)
+        waiting, lease = self.claimed(journal)
+        journal.release(lease)
+
+        assert journal.due() == [waiting.upload_id, unknown.upload_id]
+        assert journal.due(limit=1) == [waiting.upload_id]
+
     def test_due_begins_with_what_waited_longest(self, journal: Journal) -> None:
         """A limit counts what is due, not what somebody drives."""
         held = []
