@@ -6,19 +6,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.s3.rig import Bucket, S3Server
+from tests.s3.rig import OWNER, OWNER_PROFILE, Bucket, S3Server
 
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(autouse=True)
-def _no_credentials_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep botocore away from whoever runs the tests, and from the network."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+@pytest.fixture(scope="session", autouse=True)
+def _only_the_owners_profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let botocore find nothing but the profile `owner`: no user's keys, no network.
+
+    For the session, because processes that are started once inherit it.
+    """
+    file = tmp_path_factory.mktemp("aws") / "credentials"
+    file.write_text(
+        f"[{OWNER_PROFILE}]\naws_access_key_id = {OWNER.key_id}\n"
+        f"aws_secret_access_key = {OWNER.secret}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
 
 
 @pytest.fixture(scope="session")

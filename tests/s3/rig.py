@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parents[2]
 OWNER = Account("AKIAOWNEROWNEROWNER1", "the/owner+secret/key0123456789abcdefghij")
 GUEST = Account("ASIAGUESTGUESTGUEST1", "guest-secret-0123456789", "guest-token-0123456789")
 LATE = Account("ASIALATELATELATELATE", "late-secret-0123456789", "late-token-0123", expired=True)
+OWNER_PROFILE = "owner"
 ACCOUNTS = (OWNER, GUEST, LATE)
 PART = 64 * 1024
 LIMITS = S3Limits(min_part=PART)
@@ -122,6 +123,12 @@ class Bucket:
         """Return the ids of uploads that were neither completed nor aborted."""
         listed = self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])
         return [each["UploadId"] for each in listed if key in (None, each["Key"])]
+
+
+def by_profile(url: str, bucket: str, key: str, **fields: Any) -> S3Object:
+    """Return a destination that another process can build again: botocore knows the profile."""
+    chain = {"access_key_id": None, "secret_access_key": None, "profile": OWNER_PROFILE}
+    return destination(url, bucket, key, **{**chain, **fields})
 
 
 def destination(url: str, bucket: str, key: str, **fields: Any) -> S3Object:

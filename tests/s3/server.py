@@ -9,8 +9,12 @@ import json
 import os
 import sys
 from datetime import timedelta
+from importlib.machinery import ModuleSpec
 from threading import Thread
+from types import ModuleType
 from typing import Any
+
+import google_crc32c
 
 MIN_PART = 64 * 1024
 """S3's own 5 MiB would make every test upload of three parts one of 15 MiB."""
@@ -25,7 +29,11 @@ def say(value: dict[str, Any]) -> None:
 def main() -> None:
     """Serve until stdin ends."""
     os.environ["S3_UPLOAD_PART_MIN_SIZE"] = str(MIN_PART)
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    # Without a module of this name, moto puts CRC32 in the place of CRC32C.
+    crc32c: Any = sys.modules.setdefault("crc32c", ModuleType("crc32c"))
+    crc32c.__spec__ = ModuleSpec("crc32c", None)
+    crc32c.crc32c = google_crc32c.value
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     from tests.s3.gate import Gate

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.s3.rig import GUEST, OWNER, Bucket, S3Server, destination
+from tests.s3.rig import GUEST, OWNER, Bucket, S3Server, by_profile, destination
 from transports.s3 import S3Object
 from uploader.errors import ConfigurationError
 from uploader.testing.transports import Answer, FaultyProxy, Held, Peer, Stage, TransportContract
@@ -23,7 +23,7 @@ class S3Peer(Peer):
         self._bucket = bucket
 
     def destination(self, base_url: str, name: str) -> S3Object:
-        return destination(base_url, self._bucket.name, name)
+        return by_profile(base_url, self._bucket.name, name)
 
     def held(self, name: str) -> list[Held]:
         return self._bucket.held(name)
@@ -44,8 +44,7 @@ class TestS3(TransportContract):
 
     def test_its_identity_has_no_credential(self, stage: Stage) -> None:
         """Another key pair is the same upload, another key is another; a token is refused."""
-        first = stage.destination()
-        assert isinstance(first, S3Object)
+        first = destination(stage.proxy.base_url, "bucket", stage.name)
         rotated = replace(first, access_key_id=GUEST.key_id, secret_access_key=GUEST.secret)
         assert rotated.identity_fields() == first.identity_fields()
         assert OWNER.key_id not in json.dumps([first.identity_fields(), first.fields()])

@@ -116,7 +116,8 @@ def test_what_cannot_be_is_refused_at_once(fields: dict[str, Any]) -> None:
 
 def test_secrets_are_masked() -> None:
     """Neither repr nor public fields hold a key; as positional or named arguments alike."""
-    object_ = S3Object("b-1", "k", region="r", session_token="tokentoken", **KEYS)
+    given: dict[str, Any] = {**KEYS, "session_token": "tokentoken"}
+    object_ = S3Object("b-1", "k", region="r", **given)
     for told in (repr(object_), str(vars(object_)), json.dumps(object_.fields())):
         assert not any(secret in told for secret in (*KEYS.values(), "tokentoken"))
 
@@ -143,8 +144,9 @@ def test_public_fields_make_the_same_object_again(fields: dict[str, Any]) -> Non
 
 def test_what_was_signed_otherwise_is_not_signed_by_botocore_later() -> None:
     """Keys and callables are not kept: the uploader's own credentials take their place."""
-    for own in (KEYS, {"credentials": lambda transport, account: "token"}):
-        kept = S3Object("b-1", "k", region="r", **own).fields()  # type: ignore[arg-type]
+    each: dict[str, Any]
+    for each in (KEYS, {"credentials": lambda transport, account: "token"}):
+        kept = S3Object("b-1", "k", region="r", **each).fields()
         assert kept["default_chain"] is False
         assert S3.destination(None, kept).credentials is None
     assert S3Object("b-1", "k", region="r").fields()["default_chain"] is True
