@@ -107,7 +107,7 @@ def _refusal(response: Response) -> tuple[str | None, str]:
         first = listed[0] if isinstance(listed, list) and listed else {}
         reason = first.get("reason") or error.get("status")
         message = str(error.get("message") or first.get("message") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, ""
     # The name of a session is what opens it.
     if "upload_id" in message:
@@ -128,7 +128,7 @@ def resource(operation: str, response: Response) -> dict[str, Any]:
     """Return the JSON object that a successful answer is, or raise `ProtocolError`."""
     try:
         found = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if isinstance(found, dict):
         return found

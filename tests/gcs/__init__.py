@@ -1,0 +1,1 @@
+"""The Cloud Storage destination, against an emulator in a process of its own."""

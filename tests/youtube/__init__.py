@@ -1,0 +1,1 @@
+"""The YouTube destination and its sandbox."""
