@@ -51,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         case "load":
             from grafana.load import main as publish
 
-            publish(arguments.port)
+            try:
+                publish(arguments.port)
+            except KeyboardInterrupt:
+                return 130
         case "report":
             from grafana.reports import open_metrics
 

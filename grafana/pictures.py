@@ -168,12 +168,14 @@ def _colour(panel: Panel, value: float) -> str:
 
 def _draw_bars(axes: Axes, found: list[tuple[str, float]], factor: float) -> None:
     found = found[:12][::-1]
-    axes.barh([name for name, _ in found], [value / factor for _, value in found], height=0.7)
+    values = [value / factor for _, value in found]
+    axes.barh([name for name, _ in found], values, height=0.7, color="#9ecae1")
+    axes.set_xlim(0, axes.get_xlim()[1] * 1.15)  # room for the numbers
     axes.tick_params(axis="y", length=0, pad=-4)
     for label in axes.get_yticklabels():
         label.set_horizontalalignment("left")
-    for index, (_, value) in enumerate(found):
-        axes.text(axes.get_xlim()[1], index, f"{value / factor:.3g}", va="center", fontsize=6)
+    for index, value in enumerate(values):
+        axes.text(axes.get_xlim()[1], index, f"{value:,.3g}", ha="right", va="center", fontsize=6)
 
 
 def _draw_lines(axes: Axes, panel: Panel, running: Prometheus, span: Span, factor: float) -> None:
