@@ -80,8 +80,11 @@ class Capabilities:
     merged. `session_lifetime` counts from the moment before `create` was sent. Of parts in any
     order at most `max_lanes` are on their way at once. `digests` names what `body.digests` must
     hold of each part before it goes out: "crc32c", "md5", "sha1", "sha256"; each costs a pass
-    over the content. `unknown_size` takes a stream whose end nobody knows yet. `reopens` says that
-    nothing comes of a session whose opening was not answered, so that `create` may be sent again.
+    over the content. `unknown_size` takes a stream whose end nobody knows yet: `create` and
+    `put_part` are told of the bytes that came so far, and parts may grow from one to the next. It
+    wants parts in any order, short tails, and nothing that counts before `complete`. `reopens` says
+    that nothing comes of a session whose opening was not answered, so that `create` may be sent
+    again.
     """
 
     order: Order
@@ -214,7 +217,9 @@ class TransportFactory(Protocol):
     `token_variable` names the environment variable that the command takes the access token from,
     "" where none is needed.
     Optional: `schemes`, the URL schemes that `uploader put FILE URL` finds it by, and
-    `locate(url) -> Mapping[str, Any]`, the fields that such a URL stands for.
+    `locate(url) -> Mapping[str, Any]`, the fields that such a URL stands for. The command completes
+    a URL that ends in "/" by the file's name first, unless `takes_many = True` says that one URL
+    stands for any number of files (an upload server).
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """

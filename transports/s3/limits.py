@@ -69,4 +69,5 @@ class S3Limits:
             max_last_part=self.max_part,
             max_lanes=max_lanes,
             digests=frozenset(digests),
+            unknown_size=True,
         )

@@ -24,6 +24,7 @@ class TusFactory:
     summary = "tus 1.0.0: resumable uploads to tusd, Vimeo, Cloudflare Stream and others"
     token_variable = ""
     schemes = tuple(_SCHEMES)
+    takes_many = True
     options = (
         DestinationOption(name="url", help="where the server creates uploads"),
         DestinationOption(name="metadata", help="KEY=VALUE,KEY=VALUE that the server is told"),

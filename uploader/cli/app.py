@@ -12,7 +12,13 @@ from typing import Annotated
 import typer
 
 from uploader import __version__
-from uploader.cli import words_keeping, words_resuming, words_sending, words_trying
+from uploader.cli import (
+    words_keeping,
+    words_putting,
+    words_resuming,
+    words_sending,
+    words_trying,
+)
 from uploader.cli.ending import told
 from uploader.cli.exits import Exit
 
@@ -25,7 +31,10 @@ EPILOG = (
 
 app = typer.Typer(
     name="uploader",
-    help="Publish large videos: in order, zero-copy, in constant memory."
+    help="Upload large files, each of them once: resumable, zero-copy, in constant memory."
+    "\n\n[cyan]uploader publish clip.mp4 --title Hi --privacy SELF_ONLY[/]  [dim]to TikTok[/]"
+    "\n\n[cyan]uploader put backup.tar s3://bucket/nightly/[/]  [dim]to an object store[/]"
+    "\n\n[cyan]uploader put clip.mp4 tus+https://host/files/[/]  [dim]to an upload server[/]"
     "\n\n[dim]Try it without an account:[/] [cyan]uploader demo[/]",
     epilog=EPILOG,
     rich_markup_mode="rich",
@@ -57,6 +66,7 @@ def _uploader(
 
 
 app.command(no_args_is_help=True, epilog=EPILOG)(words_sending.publish)
+app.command(no_args_is_help=True, epilog=EPILOG)(words_putting.put)
 app.command()(words_resuming.resume)
 app.command("list")(words_keeping.listing)
 app.command(no_args_is_help=True)(words_keeping.show)

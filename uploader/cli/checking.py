@@ -41,12 +41,12 @@ class Checked:
         )
 
 
-def checked(uploader: Uploader, files: Sequence[Path], destination: Destination) -> list[Checked]:
+def checked(uploader: Uploader, pairs: Sequence[tuple[Path, Destination]]) -> list[Checked]:
     """Return the files as they would be sent, or raise `BadInput` with everything that is wrong."""
     good: list[Checked] = []
     refused: list[tuple[str | None, UploaderError]] = []
     seen: set[Path] = set()
-    for file in files:
+    for file, destination in pairs:
         try:
             spec = uploader.check(file, destination)
             _refuse_twice(file, seen)

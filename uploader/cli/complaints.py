@@ -160,6 +160,8 @@ def _next(result: UploadResult, where: Place) -> list[str]:
 def _advice(error: errors.UploaderError, variable: str) -> list[str]:
     if isinstance(error, errors.RetriesExhaustedError):
         return list(error.last.hints) or _advice(error.last, variable)
+    if isinstance(error, errors.AuthenticationError) and not variable:
+        return ["check the credentials that it is signed with, or give --token-file"]
     for kind, text in _ADVICE:
         if isinstance(error, kind):
             return [text.format(variable=variable or "the token's variable")]

@@ -13,8 +13,16 @@ from typing import Final
 from uploader.cli.screen import remark
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret
+from uploader.transport import TransportFactory
 
 _MOST: Final = 64 * 1024
+
+
+def token_for(factory: TransportFactory, file: Path | None) -> Secret | None:
+    """Return a transport's token, `None` where it needs none and none is given."""
+    if file is None and not factory.token_variable:
+        return None
+    return access_token(factory.token_variable, file)
 
 
 def access_token(variable: str, file: Path | None, *, warn: bool = True) -> Secret:
@@ -31,8 +39,9 @@ def access_token(variable: str, file: Path | None, *, warn: bool = True) -> Secr
         origin = str(file)
     if not token:
         lacking = f"{file} is empty" if file else f"{variable} is not set"
+        export = f"export {variable}=..., or " if variable else ""
         raise ConfigurationError(f"there is no access token: {lacking}").hint(
-            f"export {variable}=..., or give --token-file PATH"
+            f"{export}give --token-file PATH"
         )
     if not all("!" <= character <= "~" for character in token.reveal()):
         raise ConfigurationError(

@@ -95,7 +95,7 @@ def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Checked, UploadR
     # Its journal is in memory: the user's own has nothing to do with a demonstration.
     uploader = Uploader(metrics=False)
     try:
-        (job,) = checked(uploader, [video], destination)
+        (job,) = checked(uploader, [(video, destination)])
         uploader.start()
         memory = PeakMemory()
         with display(screen.stderr(), [(video.name, job.plan.size)]) as shown:

@@ -5,7 +5,7 @@ Rule: knows options by name only; which of them exist, the transport's factory s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from uploader.errors import ConfigurationError
@@ -27,21 +27,33 @@ _STAND_INS: Final = {"privacy_level": "SELF_ONLY"}
 """What a plan or a demonstration fills in for a choice that only a real post needs."""
 
 
-def options(pairs: Sequence[str]) -> dict[str, str]:
-    """Read `NAME=VALUE` pairs."""
+def options(pairs: Sequence[str], *, word: str = "--option") -> dict[str, str]:
+    """Read `NAME=VALUE` pairs that were given by `word`."""
     named: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise ConfigurationError(f"{pair!r} is no option").hint("write --option NAME=VALUE")
+            raise ConfigurationError(f"{pair!r} is no option").hint(f"write {word} NAME=VALUE")
         named[name] = value
     return named
 
 
+def flag(name: str) -> str:
+    """Return how an option is written on the command line."""
+    return _FLAGS.get(name) or f"--option {name}=..."
+
+
 def build(
-    factory: TransportFactory, token: Secret | None, fields: Mapping[str, Any]
+    factory: TransportFactory,
+    token: Secret | None,
+    fields: Mapping[str, Any],
+    *,
+    flag: Callable[[str], str] = flag,
 ) -> Destination:
-    """Return the destination; raise `ConfigurationError` for what is missing or not taken."""
+    """Return the destination; raise `ConfigurationError` for what is missing or not taken.
+
+    `flag(name)` is how the command at hand writes an option.
+    """
     given = {name: value for name, value in fields.items() if value is not None}
     known = {option.name for option in factory.options}
     for name in given:
@@ -66,8 +78,3 @@ def stand_ins(factory: TransportFactory) -> dict[str, str]:
     """Return a value for every choice that the transport wants and nobody has made."""
     known = {option.name for option in factory.options}
     return {name: value for name, value in _STAND_INS.items() if name in known}
-
-
-def flag(name: str) -> str:
-    """Return how an option is written on the command line."""
-    return _FLAGS.get(name) or f"--option {name}=..."

@@ -116,8 +116,12 @@ JournalPath = Annotated[
 UploadId = Annotated[
     str, typer.Argument(metavar="ID", help="The upload's id, or how it begins.", show_default=False)
 ]
+NoJournal = Annotated[
+    bool, typer.Option("--no-journal", help="Remember nothing: not resumable, not safe twice.")
+]
 
 # How it is driven.
+Again = Annotated[bool, typer.Option("--again", help="Post anew, also what was posted before.")]
 Wait = Annotated[
     bool,
     typer.Option(

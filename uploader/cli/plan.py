@@ -36,7 +36,7 @@ def plan(file: Path, *, to: str, chunk_size: int | None, json: bool) -> int:
     )
     # Nothing is signed: the check only wants to know that a credential could be had.
     uploader = Uploader(credentials=lambda transport, account: Secret(""), metrics=False)
-    (job,) = checked(uploader, [file], destination)
+    (job,) = checked(uploader, [(file, destination)])
     limits = destination.transport().capabilities
     if json:
         screen.document(_document(job, to, limits))

@@ -16,17 +16,17 @@ from uploader import registry
 from uploader.api import Uploader
 from uploader.cli import destinations, logs, screen
 from uploader.cli.checking import checked, one_key
-from uploader.cli.credentials import access_token
-from uploader.cli.drive import Job
+from uploader.cli.credentials import token_for
 from uploader.cli.entries import as_document
 from uploader.cli.exits import Exit
 from uploader.cli.journals import Place
-from uploader.cli.running import Manner, open_journal, run
+from uploader.cli.running import Manner, open_journal
+from uploader.cli.sending import send, warn_of_no_account
 from uploader.cli.times import show_moment
 from uploader.errors import ConfigurationError
 from uploader.journal import Entry, State
 from uploader.secret import Secret
-from uploader.transport import Destination, TransportFactory
+from uploader.transport import TransportFactory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +44,15 @@ def publish(files: Sequence[Path], post: Post, *, again: bool, manner: Manner, w
     logs.configure(manner.log_format, manner.log_level)
     one_key(files, post.key)
     factory = registry.load(post.to)
-    token = access_token(factory.token_variable, post.token_file)
-    destination = destinations.build(factory, token, post.fields)
-
-    def jobs_of(uploader: Uploader) -> list[Job]:
-        found = checked(uploader, files, destination)
-        _warn_of_no_account(destination, post, where)
-        wishes = {
-            "wait": manner.wait,
-            "time_limit": manner.time_limit,
-            "key": post.key,
-            "again": again,
-        }
-        return [file.job(uploader, **wishes) for file in found]
-
-    return run(jobs_of, manner=manner, where=where, variable=factory.token_variable)
+    destination = destinations.build(factory, token_for(factory, post.token_file), post.fields)
+    return send(
+        [(file, destination) for file in files],
+        key=post.key,
+        again=again,
+        manner=manner,
+        where=where,
+        variable=factory.token_variable,
+    )
 
 
 def enqueue(
@@ -80,8 +74,8 @@ def enqueue(
     later = None if destination.access_token else _nobody
     uploader = Uploader(metrics=False, journal=where.path, credentials=later)
     try:
-        found = checked(uploader, files, destination)
-        _warn_of_no_account(destination, post, where)
+        found = checked(uploader, [(file, destination) for file in files])
+        warn_of_no_account([destination], post.key, where)
         open_journal(uploader, where)
         record = partial(uploader.enqueue, key=post.key, not_before=not_before, not_after=not_after)
         ids = [record(file.file, destination) for file in found]
@@ -110,7 +104,7 @@ def _token_of(factory: TransportFactory, post: Post) -> Secret | None:
     """Return the token where it tells whose post it is; a named account does without."""
     if post.fields.get("account") is not None and post.token_file is None:
         return None
-    return access_token(factory.token_variable, post.token_file)
+    return token_for(factory, post.token_file)
 
 
 def _nobody(transport: str, account: str | None) -> Secret:
@@ -121,12 +115,4 @@ def _refuse_times(not_before: float | None, not_after: float | None) -> None:
     if not_after is not None and not_after <= max(not_before or 0.0, time.time()):
         raise ConfigurationError(f"--not-after {show_moment(not_after)} leaves no time").hint(
             "give a time that is to come, after --not-before"
-        )
-
-
-def _warn_of_no_account(destination: Destination, post: Post, where: Place) -> None:
-    if destination.account is None and post.key is None and where.path is not None:
-        screen.remark(
-            "warning: no --account is named: with another token, the same video would be taken for"
-            " another one and posted again"
         )

@@ -103,7 +103,8 @@ def _due(book: Journal, account: str | None) -> list[Entry]:
 def _credentials(entries: Sequence[Entry], token_file: Path | None) -> CredentialSource:
     """Return what gives the token of the one account that the uploads are of, read each time."""
     open_ = [entry for entry in entries if entry.state not in ENDED]
-    for transport in {entry.transport for entry in open_}:
+    served = _served({entry.transport for entry in open_}, token_file)
+    for transport in served:
         accounts = {entry.account for entry in open_ if entry.transport == transport}
         if len(accounts) > 1:
             names = ", ".join(sorted(account or "(unnamed)" for account in accounts))
@@ -113,9 +114,27 @@ def _credentials(entries: Sequence[Entry], token_file: Path | None) -> Credentia
         access_token(registry.load(transport).token_variable, token_file)
 
     def source(transport: str, account: str | None) -> Secret:
+        if transport not in served:
+            raise ConfigurationError(f"there is no access token for {transport}").hint(
+                "give --token-file PATH"
+            )
         return access_token(registry.load(transport).token_variable, token_file, warn=False)
 
     return source
+
+
+def _served(transports: set[str], token_file: Path | None) -> set[str]:
+    """Return the transports that the command has a token for: a file holds that of one."""
+    needy = {each for each in transports if registry.load(each).token_variable}
+    if token_file is None:
+        return needy
+    served = needy or transports
+    if len(served) > 1:
+        names = ", ".join(sorted(served))
+        raise ConfigurationError(
+            f"a token file is one destination's, and these uploads go to {names}"
+        ).hint("resume them by their ids, those of one destination at a time")
+    return served
 
 
 def _job(entry: Entry, begin: Callable[[], UploadHandle]) -> Job:

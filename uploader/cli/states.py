@@ -83,8 +83,11 @@ def _sending(entry: Entry, limits: Capabilities | None, now: float) -> Meaning:
 
 
 def _committing(entry: Entry, limits: Capabilities | None, now: float) -> Meaning:
+    at = "the last part"
+    if limits is not None and limits.irreversible is Moment.COMPLETE:
+        at = "the request that completes it"
     return Meaning(
-        "It was interrupted at the last part: it may be posted. A resume asks the destination first"
+        f"It was interrupted at {at}: it may be posted. A resume asks the destination first"
         " and sends nothing that has arrived.",
         (("ask, and go on", "resume"), ("only ask", "resolve")),
     )
@@ -138,6 +141,11 @@ def _cancelled(entry: Entry, limits: Capabilities | None, now: float) -> Meaning
 
 def _until_it_expires(says: str, entry: Entry, limits: Capabilities | None, now: float) -> Meaning:
     """Say when an upload whose opening was not answered can start anew by itself."""
+    if limits is not None and limits.irreversible is Moment.COMPLETE:
+        return Meaning(
+            f"{says} Nothing comes of that: a resume starts it anew.",
+            (("start it anew", "resume"),),
+        )
     lifetime = limits.session_lifetime if limits is not None else None
     if limits is None or lifetime is None or limits.irreversible is Moment.CREATE:
         return Meaning(

@@ -13,6 +13,7 @@ import typer
 from uploader.cli.ending import ended
 from uploader.cli.options import (
     Account,
+    Again,
     Bandwidth,
     BaseUrl,
     ChunkSize,
@@ -27,6 +28,7 @@ from uploader.cli.options import (
     MetricsHost,
     MetricsPort,
     More,
+    NoJournal,
     Privacy,
     TimeLimit,
     Title,
@@ -52,13 +54,9 @@ def publish(
     base_url: BaseUrl = None,
     chunk_size: ChunkSize = None,
     key: Key = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Post anew, also what was posted before.")
-    ] = False,
+    again: Again = False,
     journal: JournalPath = None,
-    no_journal: Annotated[
-        bool, typer.Option("--no-journal", help="Remember nothing: not resumable, not safe twice.")
-    ] = False,
+    no_journal: NoJournal = False,
     concurrency: Concurrency = 4,
     bandwidth: Bandwidth = None,
     wait: Wait = True,
