@@ -86,7 +86,7 @@ class _Crc32c:
             import google_crc32c
         except ImportError:
             raise ConfigurationError("CRC32C needs the package google-crc32c").hint(
-                "install the destination's extra, such as: pip install 'mmap-uploader[s3]'"
+                "install it, or mmap-uploader with the extra of this destination"
             ) from None
         self._extend = google_crc32c.extend
         self._value = 0
