@@ -8,22 +8,28 @@ What it gets wrong, each seen with 2026.7.19:
   documented: no `Range` (https://cloud.google.com/storage/docs/performing-resumable-uploads);
 - a completed session is forgotten and answers 404 to a question; documented: 200 or 201;
 - DELETE of a session is answered 501; documented: 499;
+- a chunk that begins below what is stored is answered 400; documented: "Cloud Storage ignores any
+  bytes you send at an offset that Cloud Storage has already persisted";
 - no token is ever looked at, `ifGenerationMatch` neither;
 - one connection at a time: one that stands still holds up all others.
 """
 
 import re
 import sys
+import threading
 from http.server import ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
-from gcp_storage_emulator import server as emulator
-from gcp_storage_emulator.handlers import objects
+from gcp_storage_emulator import server as emulator  # type: ignore[import-untyped]
+from gcp_storage_emulator.handlers import objects  # type: ignore[import-untyped]
+from gcp_storage_emulator.storage import Storage  # type: ignore[import-untyped]
 
 RESUME_INCOMPLETE = objects.GoogleHTTPStatus.RESUME_INCOMPLETE
 CANCELLED = SimpleNamespace(value=499, phrase="Client Closed Request")
 finished: dict[str, Any] = {}
+storing = threading.Lock()
+_add = Storage.add_to_resumable_upload
 _finalize, _partial, _insert = (
     objects._finalize_resumable_object,
     objects.upload_partial,
@@ -53,6 +59,16 @@ def partial(request: Any, response: Any, storage: Any) -> None:
         response.json(finished[upload_id])
     else:
         _partial(request, response, storage)
+
+
+def add(
+    self: Any, file_id: str, content: bytes, total_size: int | None = None, expected_start: int = 0
+) -> Any:
+    """Add a chunk, without what is stored of it already."""
+    with storing:
+        stored = self.get_resumable_byte_count(file_id)
+        known = max(0, stored - expected_start)
+        return _add(self, file_id, (content or b"")[known:], total_size, expected_start + known)
 
 
 def cancel(request: Any, response: Any, storage: Any) -> None:
@@ -90,6 +106,7 @@ def main() -> None:
     """Serve until killed."""
     objects._resumable_incomplete = incomplete
     objects._finalize_resumable_object = finalize
+    Storage.add_to_resumable_upload = add
     ours = {"POST": insert, "PUT": partial, "DELETE": cancel}
     emulator.HANDLERS = (
         (r"^/open-sessions$", {"GET": open_sessions}),

@@ -124,4 +124,4 @@ def test_sums_are_taken_only_when_asked_for() -> None:
     plain = GcsObject("films", "a", anonymous=True).transport().capabilities
     checked = GcsObject("films", "a", anonymous=True, checksum=True).transport().capabilities
     assert (plain.digests, plain.irreversible) == (frozenset(), Moment.LAST_PART)
-    assert (checked.digests, checked.irreversible) == ({"crc32c"}, Moment.COMPLETE)
+    assert (checked.digests, checked.irreversible) == (frozenset({"crc32c"}), Moment.COMPLETE)

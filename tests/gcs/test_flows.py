@@ -299,7 +299,7 @@ def test_a_message_that_names_a_session_is_not_repeated() -> None:
 
 def test_a_sum_that_was_known_is_compared() -> None:
     """An object with another sum is an error, although it was answered 200."""
-    with pytest.raises(DigestMismatchError, match="AAAAAA== is|has crc32c AAAAAA=="):
+    with pytest.raises(DigestMismatchError, match="has crc32c AAAAAA=="):
         put(2, answer(200, STORED), crc32c="AAAAAQ==")
     put(2, answer(200, STORED), crc32c="AAAAAA==")
 

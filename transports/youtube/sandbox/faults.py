@@ -63,7 +63,10 @@ class Fault:
             raise ValueError(f"operation={self.operation!r}: choose one of {get_args(Operation)}")
         if self.nth < 1 or self.times < 1:
             raise ValueError(f"nth and times count from 1: nth={self.nth}, times={self.times}")
-        effects = [name for name in _EFFECTS if getattr(self, name) not in (None, False)]
+        given = {name: getattr(self, name) for name in _EFFECTS}
+        effects = [
+            name for name, value in given.items() if value is not None and value is not False
+        ]
         if len(effects) != 1:
             raise ValueError(f"a fault has exactly one effect, not {effects}")
         if effects[0] in _PUT_ONLY and self.operation != "put":
