@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from types import TracebackType
 from typing import Self, cast
 
@@ -29,6 +30,8 @@ class Job:
     concurrency: int = 1
     authority: str | None = None
     warm_up: str | None = None
+    lanes: int = 1
+    """Parts on their way at once, where the destination takes them so."""
     ticks: int = 0
     """Caller's-loop samples to take while uploads repeat; 0 measures one transfer instead."""
 
@@ -87,10 +90,13 @@ class Entry:
     needs: tuple[str, ...]
     about: str
     sends_the_file: bool = True
+    command: str | None = None
 
     def missing(self) -> list[str]:
-        """Return the packages it needs that are not installed."""
-        return [package for package in self.needs if not _installed(package)]
+        """Return the packages, and the command, that it needs and that are not installed."""
+        packages = [package for package in self.needs if not _installed(package)]
+        lacks = self.command is not None and which(self.command) is None
+        return [*packages, f"the command {self.command}"] if lacks else packages
 
     def make(self, job: Job) -> Contender:
         """Import the module and return its contender."""
@@ -135,9 +141,47 @@ UNOBSERVED = Entry(
     ("uploader.api", "transports.tiktok.destination"),
     "Uploader without a subscriber of its events",
 )
+OURS_TUS = Entry(
+    "ours_tus",
+    "benchmarks.ours_tus",
+    ("uploader.api", "transports.tus.destination"),
+    "Uploader, to a tus server",
+)
+TUS_PY_CLIENT = Entry(
+    "tus_py_client",
+    "benchmarks.rivals.tus_py_client",
+    ("tusclient",),
+    "tus-py-client (tuspy): the chunk is read whole and sent by requests",
+)
 ENTRIES = {
-    entry.name: entry for entry in (OURS, NAIVE, MMAP_SENDALL, CEILING, OBSERVED, UNOBSERVED)
+    entry.name: entry
+    for entry in (
+        OURS,
+        NAIVE,
+        MMAP_SENDALL,
+        CEILING,
+        OBSERVED,
+        UNOBSERVED,
+        OURS_TUS,
+        TUS_PY_CLIENT,
+    )
 }
+
+
+S3_OURS = Entry(
+    "s3_ours", "benchmarks.ours_s3", ("uploader.api", "botocore", "google_crc32c"), "S3Object"
+)
+S3_BOTO3 = Entry(
+    "s3_boto3", "benchmarks.rivals.s3_boto3", ("boto3",), "upload_file, as many threads as lanes"
+)
+S3_OBSTORE = Entry(
+    "s3_obstore", "benchmarks.rivals.s3_obstore", ("obstore",), "put of a path: Rust's object_store"
+)
+S3_AWS = Entry(
+    "s3_aws", "benchmarks.rivals.s3_aws", (), "aws s3 cp, a process of its own", command="aws"
+)
+S3_ENTRIES = (S3_OURS, S3_BOTO3, S3_OBSTORE, S3_AWS)
+ENTRIES |= {entry.name: entry for entry in S3_ENTRIES}
 
 
 def _installed(package: str) -> bool:

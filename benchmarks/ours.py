@@ -15,6 +15,7 @@ from typing import Self
 from benchmarks.contender import Contender, Job
 from transports.tiktok import DirectPost
 from uploader import AsyncUploader, Outcome, Uploader, UploadResult
+from uploader.transport import Destination
 
 
 class NotDoneError(RuntimeError):
@@ -42,18 +43,18 @@ class Ours(Contender):
 
     def upload(self, path: Path, title: str) -> None:
         """Publish one file."""
-        _check(self._uploader.upload(path, self._destination(title)))
+        check(self._uploader.upload(path, self._destination(title)))
 
     def upload_many(self, paths: Sequence[Path]) -> None:
         """Publish several at once."""
         pairs = [(path, self._destination(f"bench {number}")) for number, path in enumerate(paths)]
         results = self._uploader.upload_many(pairs, concurrency=self.job.concurrency)
         for result in results:
-            _check(result)
+            check(result)
 
     async def upload_async(self, path: Path, title: str) -> None:
         """Publish one file from the caller's own loop."""
-        _check(await self._awaitable.upload(path, self._destination(title)))
+        check(await self._awaitable.upload(path, self._destination(title)))
 
     async def close_async(self) -> None:
         """End the engine that `upload_async` started."""
@@ -63,7 +64,7 @@ class Ours(Contender):
     def _awaitable(self) -> AsyncUploader:
         return AsyncUploader()
 
-    def _destination(self, title: str) -> DirectPost:
+    def _destination(self, title: str) -> Destination:
         return DirectPost(
             account="bench",
             access_token="bench",  # noqa: S106 - the sink asks for none
@@ -74,7 +75,8 @@ class Ours(Contender):
         )
 
 
-def _check(result: UploadResult) -> None:
+def check(result: UploadResult) -> None:
+    """Raise unless the upload is done."""
     if result.outcome is not Outcome.DONE:
         raise NotDoneError(f"{result.outcome}: {result.error}") from result.error
 

@@ -164,7 +164,7 @@ class Sink:
     """Listens on a loopback port and serves every connection on a thread of its own."""
 
     def __init__(self, *, certificate: str | None, verify: bool) -> None:
-        self._verify = verify
+        self.verify = verify
         self._tls: ssl.SSLContext | None = None
         if certificate:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -187,17 +187,20 @@ class Sink:
     def _serve(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(OSError, HeadError), sock:
-            stream = TlsStream(sock, self._tls) if self._tls else sock
-            Connection(stream, self.ledger, self.origin, verify=self._verify).serve()
+            self.converse(TlsStream(sock, self._tls) if self._tls else sock)
+
+    def converse(self, stream: socket.socket | TlsStream) -> None:
+        """Serve one connection to its end."""
+        Connection(stream, self.ledger, self.origin, verify=self.verify).serve()
 
 
-def main() -> None:
-    """Run the sink for the process that holds the other ends of stdin and stdout."""
+def serve_commands(kind: type[Sink]) -> None:
+    """Run a sink for the process that holds the other ends of stdin and stdout."""
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.sink", description=__doc__)
     arguments.add_argument("--certificate", help="PEM with key and chain; makes the sink speak TLS")
     arguments.add_argument("--verify", action="store_true", help="hash what is received")
     options = arguments.parse_args()
-    sink = Sink(certificate=options.certificate, verify=options.verify)
+    sink = kind(certificate=options.certificate, verify=options.verify)
     sink.start()
     print(json.dumps({"origin": sink.origin}), flush=True)
     start = Processor.now()
@@ -211,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_commands(Sink)

@@ -38,8 +38,14 @@ class SinkReport:
 class SinkProcess:
     """The sink as a context manager; `origin` is its base URL."""
 
-    def __init__(self, *, certificate: Path | None = None, verify: bool = False) -> None:
-        self._command = [sys.executable, "-m", "benchmarks.sink"]
+    def __init__(
+        self,
+        *,
+        certificate: Path | None = None,
+        verify: bool = False,
+        module: str = "benchmarks.sink",
+    ) -> None:
+        self._command = [sys.executable, "-m", module]
         if certificate:
             self._command += ["--certificate", str(certificate)]
         if verify:

@@ -5,11 +5,13 @@ Rule: a suite reads figures and states verdicts; processes, files and sinks are 
 
 from __future__ import annotations
 
-from benchmarks.suites import latency, memory, overhead, throughput
+from benchmarks.suites import destinations, latency, memory, overhead, throughput, tus_row
 
 SUITES = {
     "memory": memory.measure,
     "throughput": throughput.measure,
     "latency": latency.measure,
+    "destinations": destinations.measure,
     "overhead": overhead.measure,
+    "tus": tus_row.measure,
 }
