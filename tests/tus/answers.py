@@ -48,7 +48,7 @@ def session(size: int) -> Session:
     return Session({"size": size}, {"upload_url": Secret(UPLOAD_URL)})
 
 
-def answer(status: int, content: bytes = b"", **headers: object) -> Response:
+def answer(status: int, content: bytes = b"", **headers: Any) -> Response:
     """Return an answer; `upload_offset=5` is the header `upload-offset: 5`."""
     return Response(
         status, {name.replace("_", "-"): str(value) for name, value in headers.items()}, content

@@ -172,7 +172,8 @@ def test_an_offset_that_cannot_be_is_no_success(headers: dict[str, Any]) -> None
 
 def test_a_conflict_tells_the_offset_when_it_says_it() -> None:
     """409 is a mismatch; its offset is there only when the server told it."""
-    for headers, offset in (({}, None), ({"upload_offset": 13}, 13)):
+    told: list[tuple[dict[str, Any], int | None]] = [({}, None), ({"upload_offset": 13}, 13)]
+    for headers, offset in told:
         flow = transport().put_part(session(25), PLAN, PLAN.part(1), Bytes(10))
         with pytest.raises(OffsetMismatchError) as caught:
             run(flow, [answer(409, **headers)])
@@ -196,7 +197,7 @@ def test_an_upload_of_another_length_is_another_one() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"upload_offset": "many"}])
-def test_an_answer_without_an_offset_confirms_nothing(headers: dict[str, str]) -> None:
+def test_an_answer_without_an_offset_confirms_nothing(headers: dict[str, Any]) -> None:
     """It is not taken for 0."""
     with pytest.raises(ProtocolError):
         run(transport().query(session(25)), [answer(200, **headers)])
@@ -245,7 +246,7 @@ def test_a_checksum_goes_with_each_part() -> None:
     [{}, {"tus_extension": "creation"}, {"tus_extension": "creation,checksum"},
      {"tus_extension": "checksum", "tus_checksum_algorithm": "md5"}],
 )  # fmt: skip
-def test_a_checksum_that_nobody_would_check_is_refused(headers: dict[str, str]) -> None:
+def test_a_checksum_that_nobody_would_check_is_refused(headers: dict[str, Any]) -> None:
     """Before a byte is sent."""
     body = Bytes(10, sha1=bytes(20))
     flow = transport(checksum="sha1").put_part(session(25), PLAN, PLAN.part(0), body)

@@ -265,7 +265,8 @@ def test_the_uploading_process_is_killed(
 ) -> None:
     """kill -9 in the middle of a part: the same call in another process ends the same upload."""
     proxy.script(Fault(method="PATCH", nth=number, act=Stall(100_000)))
-    journal, where = tmp_path / "journal.db", {"url": f"{proxy.base_url}/files", "part_size": PART}
+    journal = tmp_path / "journal.db"
+    where: dict[str, Any] = {"url": f"{proxy.base_url}/files", "part_size": PART}
     order = {"journal": str(journal), "film": str(film), "to": where}
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.tus.child", json.dumps(order)],
