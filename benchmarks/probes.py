@@ -70,17 +70,21 @@ def forget_peak() -> bool:
 
 
 def peak_bytes() -> int | None:
-    """Return the high-water mark of this process, from `getrusage` where there is no `/proc`."""
-    peak = memory_of().peak
-    if peak is not None:
-        return peak
+    """Return the high-water mark of this process, from `getrusage` where there is no `/proc`.
+
+    A process that it started and saw end counts instead where its own is higher.
+    """
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    peak = memory_of().peak
+    if peak is None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return max(peak, ended)
 
 
 @dataclass(frozen=True)
 class Processor:
-    """Processor seconds of this process, all of its threads included."""
+    """Processor seconds of this process and of those that it started and saw end."""
 
     user: float
     system: float
@@ -88,8 +92,9 @@ class Processor:
     @classmethod
     def now(cls) -> Processor:
         """Read the counters."""
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(usage.ru_utime, usage.ru_stime)
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return cls(own.ru_utime + ended.ru_utime, own.ru_stime + ended.ru_stime)
 
     def since(self, earlier: Processor) -> Processor:
         """Return what was spent after `earlier`."""
