@@ -8,22 +8,15 @@ other sink.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import socket
-import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.http1 import Head, HeadError, encode_head, read_head, read_small_body
-from benchmarks.probes import Processor
-from benchmarks.sink import Body
-from benchmarks.sink_process import SinkProcess
+from benchmarks.http1 import Head, encode_head, read_head, read_small_body
+from benchmarks.sink import Body, Sink, serve_commands
 
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 404: "Not Found"}
@@ -97,7 +90,7 @@ class Shelf:
 class Connection:
     """Serves the requests of one connection, one after the other."""
 
-    def __init__(self, stream: socket.socket, shelf: Shelf, *, verify: bool) -> None:
+    def __init__(self, stream: Any, shelf: Shelf, *, verify: bool) -> None:
         self._stream = stream
         self._shelf = shelf
         self._verify = verify
@@ -164,55 +157,17 @@ class Connection:
         self._stream.sendall(head + content)
 
 
-class S3Sink:
-    """Listens on a loopback port and serves every connection on a thread of its own."""
+class S3Sink(Sink):
+    """The same listener, with S3's answers."""
 
-    def __init__(self, *, verify: bool) -> None:
-        self._verify = verify
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.origin = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.shelf = Shelf()
+    def __init__(self, *, certificate: str | None, verify: bool) -> None:
+        super().__init__(certificate=certificate, verify=verify)
+        self.ledger: Shelf = Shelf()  # type: ignore[assignment]
 
-    def start(self) -> None:
-        """Accept connections until the process ends."""
-        Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            sock, _ = self._listener.accept()
-            Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with suppress(OSError, HeadError), sock:
-            Connection(sock, self.shelf, verify=self._verify).serve()
-
-
-class S3SinkProcess(SinkProcess):
-    """The sink in a process of its own."""
-
-    def __init__(self, *, verify: bool = False) -> None:
-        super().__init__()
-        options = ["--verify"] if verify else []
-        self._command = [sys.executable, "-m", "benchmarks.s3_sink", *options]
-
-
-def main() -> None:
-    """Run the sink for the process that holds the other ends of stdin and stdout."""
-    arguments = argparse.ArgumentParser(prog="python -m benchmarks.s3_sink", description=__doc__)
-    arguments.add_argument("--verify", action="store_true", help="hash what is received")
-    sink = S3Sink(verify=arguments.parse_args().verify)
-    sink.start()
-    print(json.dumps({"origin": sink.origin}), flush=True)
-    start = Processor.now()
-    for line in sys.stdin:
-        if line.strip() == "reset":
-            sink.shelf.reset()
-            start = Processor.now()
-        spent = Processor.now().since(start)
-        report = {"user": spent.user, "system": spent.system, "uploads": sink.shelf.report()}
-        print(json.dumps(report), flush=True)
+    def converse(self, stream: Any) -> None:
+        """Serve one connection to its end."""
+        Connection(stream, self.ledger, verify=self.verify).serve()
 
 
 if __name__ == "__main__":
-    main()
+    serve_commands(S3Sink)

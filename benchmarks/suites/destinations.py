@@ -15,7 +15,6 @@ from benchmarks.bench import Bench, VerifyError
 from benchmarks.contender import S3_ENTRIES, S3_OURS, Entry, Job
 from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
-from benchmarks.s3_sink import S3SinkProcess
 from benchmarks.sink_process import SinkProcess
 from benchmarks.stats import Spread
 from benchmarks.suites import cells
@@ -23,6 +22,7 @@ from benchmarks.units import GIB, MIB, size_text
 from benchmarks.workspace import Sample, warm
 
 QUESTION = "what does an upload to each destination cost, next to its usual clients?"
+S3_SINK = "benchmarks.s3_sink"
 S3_PART = 16 * MIB
 S3_LARGE_PART = 64 * MIB
 S3_LANES = 8
@@ -55,7 +55,7 @@ def _s3(bench: Bench, report: Report) -> None:
     warm(sample.path)
     equal = {entry.name: _verified(bench, entry, sample) for entry in entries}
     for part, who in ((S3_PART, entries), (S3_LARGE_PART, entries[:1])):
-        with S3SinkProcess() as sink:
+        with SinkProcess(module=S3_SINK) as sink:
             runs = in_turn(
                 who,
                 rounds,
@@ -96,7 +96,7 @@ def _job(bench: Bench, entry: Entry, sink: SinkProcess, sample: Sample, part: in
 
 def _verified(bench: Bench, entry: Entry, sample: Sample) -> bool:
     """Send once to a sink that hashes each part, and compare with the file's own bytes."""
-    with S3SinkProcess(verify=True) as sink:
+    with SinkProcess(module=S3_SINK, verify=True) as sink:
         result = bench.measure(_job(bench, entry, sink, sample, S3_PART), sink)
     (upload,) = [each for each in result.sink.uploads if each["received"] == sample.size]
     with sample.path.open("rb") as file:
