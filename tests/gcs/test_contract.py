@@ -51,6 +51,7 @@ class TestSessions(TransportContract):
         return GcsPeer(emulator, request.node.name, plain=False)
 
 
+@pytest.mark.slow
 class TestAtOnce(TransportContract):
     """Every test of the kit, where what fits into one part goes in one request."""
 

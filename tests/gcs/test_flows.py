@@ -193,12 +193,24 @@ def test_the_last_chunk_makes_the_object(status: int) -> None:
 
 
 def test_without_a_receipt_the_session_tells_of_the_object() -> None:
-    """A completed session answers a question with its object; one that is forgotten is no fault."""
+    """A completed session answers a question with its object; any other answer is no completion."""
     (request,), completion = run(transport().complete(session(), {}), [answer(200, STORED)])
     assert request.headers["Content-Range"] == "bytes */600000"
     assert completion.fields["generation"] == "7"
-    _, completion = run(transport().complete(session(), {}), [answer(404)])
-    assert completion == Completion("gs://films/clips/a b.mp4", {})
+    for given, kind in ((answer(404), SessionExpiredError), (answer(308), OffsetMismatchError)):
+        with pytest.raises(kind):
+            run(transport().complete(session(), {}), [given])
+
+
+def test_whether_it_was_completed_can_be_asked() -> None:
+    """The object, or surely not; a session that is gone does not tell."""
+    verify = transport().verify
+    completion = run(verify(session(), {}), [answer(200, STORED)])[1]
+    assert completion is not None
+    assert completion.location == "gs://films/clips/a b.mp4"
+    assert run(verify(session(), {}), [answer(308, range="bytes=0-99")])[1] is None
+    with pytest.raises(SessionExpiredError):
+        run(verify(session(), {}), [answer(404)])
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,3 @@ def test_only_videos_are_taken() -> None:
     assert flows.content_type(SourceFacts("a", 1)) == "application/octet-stream"
     with pytest.raises(ConfigurationError, match="no video"):
         flows.content_type(SourceFacts("a.png", 1))
-
-
-def test_it_is_asked_about_only_when_that_is_wanted() -> None:
-    """Without `await_processing` an upload is done with its last byte."""
-    assert not hasattr(YouTubeVideo("Winter").transport(), "poll")
-    assert hasattr(YouTubeVideo("Winter", await_processing=True).transport(), "poll")

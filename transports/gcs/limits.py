@@ -32,10 +32,10 @@ MAX_BUCKET: Final = 222
 
 
 def capabilities(part_size: int | None, *, checksum: bool) -> Capabilities:
-    """Return the limits with a wanted part size; raise `ConfigurationError` for one that is not
-    allowed.
+    """Return the limits with a wanted part size; raise `ConfigurationError` for a wrong one.
 
-    With a checksum the object counts when it was compared, without when its last byte is there.
+    Two uploads of one object leave one object, so nothing counts before the upload is told to be
+    done; one that is cancelled while its last chunk is on the way may have made the object.
     """
     wanted = PART if part_size is None else part_size
     if wanted < ALIGNMENT or wanted % ALIGNMENT or wanted > MAX_OBJECT:
@@ -45,7 +45,7 @@ def capabilities(part_size: int | None, *, checksum: bool) -> Capabilities:
     return Capabilities(
         order=Order.SEQUENTIAL,
         tail=TailRule.SHORT,
-        irreversible=Moment.COMPLETE if checksum else Moment.LAST_PART,
+        irreversible=Moment.COMPLETE,
         part_size=wanted,
         min_part=ALIGNMENT,
         max_part=MAX_OBJECT,
@@ -57,5 +57,4 @@ def capabilities(part_size: int | None, *, checksum: bool) -> Capabilities:
         alignment=ALIGNMENT,
         accepts_partial=True,
         digests=frozenset({"crc32c"}) if checksum else frozenset(),
-        reopens=True,
     )

@@ -16,7 +16,7 @@ from transports.gcs.errors import HINTS, check_sums
 from transports.google import from_google, resource
 from transports.media_types import media_type
 from transports.resumable import SIZE, ResumableProtocol, opening_headers
-from uploader.errors import SessionExpiredError
+from uploader.errors import OffsetMismatchError
 from uploader.http import Body, Request, Response
 from uploader.model import (
     Completion,
@@ -86,11 +86,14 @@ class GcsTransport:
         """Compare the sums of what was sent and of what is stored: the last chunk completes it."""
         facts = self._told(receipts)
         if facts is None:
-            try:
-                answer = yield from self._protocol.ask(session, "complete")
-            except SessionExpiredError:
-                answer = 0
-            facts = self._checked("complete", answer) if isinstance(answer, Response) else {}
+            answer = yield from self._protocol.ask(session, "complete")
+            if not isinstance(answer, Response):
+                raise OffsetMismatchError(
+                    f"complete: the server holds {answer:,} of {session.fields[SIZE]:,} bytes",
+                    operation="complete",
+                    offset=answer,
+                )
+            facts = self._checked("complete", answer)
         return self._compared(session, receipts, facts)
 
     def verify(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion | None]:

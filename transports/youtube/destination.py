@@ -15,7 +15,7 @@ from typing import Any, Final
 from transports.endpoints import checked_endpoint
 from transports.options import check_token
 from transports.youtube.limits import capabilities, check_description, check_tags, check_title
-from transports.youtube.protocol import WatchedYouTubeTransport, YouTubeTransport
+from transports.youtube.protocol import YouTubeTransport
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret, masks
 from uploader.transport import CredentialSource
@@ -141,13 +141,13 @@ class YouTubeVideo:
         query = {name: str(value) for name, value in _named(_QUERY, self).items()}
         if not self.notify_subscribers:
             query["notifySubscribers"] = "false"
-        kind = WatchedYouTubeTransport if self.await_processing else YouTubeTransport
-        return kind(
+        return YouTubeTransport(
             metadata=self.metadata(),
             base_url=self.base_url,
             capabilities=capabilities(self.part_size),
             type=self.content_type,
             query_fields=query,
+            await_processing=self.await_processing,
         )
 
     def _check_status(self) -> None:

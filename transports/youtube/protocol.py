@@ -39,13 +39,17 @@ AUTH: Final = "bearer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YouTubeTransport:
-    """One video. `metadata` is its resource, `query_fields` the parameters of the request."""
+    """One video. `metadata` is its resource, `query_fields` the parameters of the request.
+
+    It is done when it has arrived, or when YouTube has processed it: `await_processing`.
+    """
 
     metadata: Mapping[str, Any]
     base_url: str
     capabilities: Capabilities
     type: str | None = None
     query_fields: Mapping[str, str] = field(default_factory=dict)
+    await_processing: bool = False
     name: str = "youtube"
 
     def content_type(self, facts: SourceFacts) -> str:
@@ -76,15 +80,12 @@ class YouTubeTransport:
         return Receipt(part.index, fields, part.length)
 
     def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Flow[Completion]:
-        """Say which video it is: the last chunk made it, and its answer or the session tells."""
+        """Do nothing: the last chunk made the video, and its answer tells which."""
+        yield from ()  # a flow is a generator, also when it asks for nothing
         for receipt in receipts.values():
             if "video_id" in receipt.fields:
                 return _completion(receipt.fields)
-        try:
-            answer = yield from self._protocol.ask(session, "complete")
-        except SessionExpiredError:
-            answer = 0  # every byte was confirmed: only the video's name is not known
-        return _completion(_facts("complete", answer) if isinstance(answer, Response) else {})
+        return Completion()
 
     def query(self, session: Session) -> Flow[Confirmed]:
         answer = yield from self._protocol.ask(session)
@@ -95,28 +96,21 @@ class YouTubeTransport:
     def abort(self, session: Session) -> Flow[None]:
         yield from self._protocol.drop(session)
 
-    @property
-    def _protocol(self) -> ResumableProtocol:
-        return ResumableProtocol(endpoint=self.base_url, chunk_auth=AUTH, hints=HINTS)
-
-    def _arrived(self, facts: Mapping[str, Any]) -> Processing:
-        """Say how an upload stands whose last byte has arrived."""
-        return Processing("uploaded", _completion(facts), fields=facts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchedYouTubeTransport(YouTubeTransport):
-    """One video, which is done when YouTube has processed it, and not before."""
-
     def poll(self, session: Session) -> Flow[Processing]:
-        """Ask which video it is, and how that one fares.
+        """Ask which video it is, and how that one fares when its processing is waited for.
 
         https://developers.google.com/youtube/v3/docs/videos/list
         """
-        answer = yield from self._protocol.ask(session, "poll")
+        try:
+            answer = yield from self._protocol.ask(session, "poll")
+        except SessionExpiredError:
+            # Every byte was confirmed: only the video's name is not known.
+            return Processing("uploaded", Completion())
         if not isinstance(answer, Response):
             return Processing("uploading")
         facts = _facts("poll", answer)
+        if not self.await_processing:
+            return self._arrived(facts)
         query = urlencode({"part": "processingDetails,status", "id": facts["video_id"]}, safe=",")
         response = yield Request("poll", "GET", f"{self.base_url}{LIST}?{query}", auth=AUTH)
         if response.status != 200:
@@ -126,14 +120,22 @@ class WatchedYouTubeTransport(YouTubeTransport):
             return Processing("not listed", fields=facts)
         return _processed(items[0], facts)
 
+    @property
+    def _protocol(self) -> ResumableProtocol:
+        return ResumableProtocol(endpoint=self.base_url, chunk_auth=AUTH, hints=HINTS)
+
     def _arrived(self, facts: Mapping[str, Any]) -> Processing:
-        return Processing("uploaded", fields=facts)
+        """Say how an upload stands whose last byte has arrived."""
+        completion = None if self.await_processing else _completion(facts)
+        return Processing("uploaded", completion, fields=facts)
 
 
 def _processed(video: Mapping[str, Any], facts: Mapping[str, Any]) -> Processing:
     """Read a video's status. A word that YouTube does not document is no end."""
-    status = video.get("status") or {}
-    details = video.get("processingDetails") or {}
+    status, details = (
+        found if isinstance(found := video.get(part), dict) else {}
+        for part in ("status", "processingDetails")
+    )
     state = str(status.get("uploadStatus"))
     told = {
         **facts,
