@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from uploader.errors import Recovery, TransportError
 from uploader.http import Body, Request, Response
 from uploader.model import (
     Completion,
@@ -211,6 +212,31 @@ class DestinationOption:
     required: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeMeaning:
+    """What a destination's own word for a failure means, and what to do about it.
+
+    `says` and `advice` are clauses for people who publish, not for programmers. `kind` is the error
+    that it becomes, `recovery` what the engine does by itself; `remedy` is one word for who can
+    help: see the destination. `where` names the operations that answer it, `statuses` the HTTP
+    statuses it comes with, `spellings` its other names.
+    """
+
+    code: str
+    kind: type[TransportError]
+    recovery: Recovery
+    remedy: str
+    says: str
+    advice: str
+    where: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+    spellings: tuple[str, ...] = ()
+
+    @property
+    def hint(self) -> str:
+        return f"{self.says}: {self.advice}"
+
+
 class TransportFactory(Protocol):
     """What an entry point of the group `uploader.transports` loads.
 
@@ -219,7 +245,8 @@ class TransportFactory(Protocol):
     Optional: `schemes`, the URL schemes that `uploader put FILE URL` finds it by, and
     `locate(url) -> Mapping[str, Any]`, the fields that such a URL stands for. The command completes
     a URL that ends in "/" by the file's name first, unless `takes_many = True` says that one URL
-    stands for any number of files (an upload server).
+    stands for any number of files (an upload server). Optional too: `meanings`, a sequence of
+    `CodeMeaning`, which `uploader explain` tells of.
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """

@@ -21,9 +21,11 @@ DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing", "iden
 EDGES = {
     "__init__",
     "accounts",
+    "calls",
     "credentials",
     "factory",
     "google_credentials",
+    "preflight",
     "sandbox",
     "service",
     "webhooks",

@@ -4,12 +4,8 @@ import pytest
 
 from tests.tiktok.answers import direct_post as post
 from tests.tiktok.answers import refused, run, session
-from transports.tiktok.errors import (
-    envelope,
-    from_fail_reason,
-    from_upload_host,
-    retry_after,
-)
+from transports.statuses import retry_after
+from transports.tiktok.errors import envelope, from_fail_reason, from_upload_host
 from uploader.errors import (
     AuthenticationError,
     OffsetMismatchError,

@@ -1,8 +1,8 @@
 """What TikTok's answers mean.
 
-Rule: HTTP status and vendor code in, one `TransportError` out. An API call has succeeded only when
-`error.code` is "ok": TikTok answers refusals with 200 as well, and answers of the upload host have
-no envelope at all.
+Rule: HTTP status and vendor code in, one `TransportError` out; what a code means stands in the
+catalogue. An API call has succeeded only when `error.code` is "ok": TikTok answers refusals with 200
+as well, and answers of the upload host have no envelope at all.
 """
 
 from __future__ import annotations
@@ -10,51 +10,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from transports.statuses import retry_after
+from transports.tiktok.catalogue import host_meaning, meaning
 from uploader.errors import (
     AuthenticationError,
-    OffsetMismatchError,
     ProtocolError,
     RateLimitedError,
     RejectedError,
     ServerError,
-    SessionExpiredError,
     TransportError,
 )
 from uploader.http import Response
-
-_AUTHENTICATION = frozenset(
-    {"access_token_invalid", "scope_not_authorized", "scope_permission_missed"}
-)
-_RATE = frozenset({"rate_limit_exceeded"})
-
-_HINTS = {
-    "access_token_invalid": "the access token is wrong or expired: log the account in again",
-    "scope_not_authorized": "the account has not granted the scope video.publish",
-    "scope_permission_missed": "the app lacks the scope video.publish",
-    "spam_risk_too_many_posts": "the creator's daily limit of API posts is reached: try tomorrow",
-    "spam_risk_user_banned_from_posting": "TikTok has banned this creator from posting",
-    "reached_active_user_cap": "the app's quota of active users for 24 hours is used up",
-    "unaudited_client_can_only_post_to_private_accounts": (
-        "until TikTok has audited the app, the account must be private and the post SELF_ONLY"
-    ),
-    "privacy_level_option_mismatch": "the creator does not offer this privacy level now",
-    "invalid_params": "TikTok refused the request's fields; its message says which",
-    "invalid_param": "TikTok refused the request's fields; its message says which",
-}
-
-_FAIL_REASONS = {
-    "file_format_check_failed": "the video's format is not taken: use MP4, MOV or WebM",
-    "duration_check_failed": "the video is longer than this creator may post",
-    "frame_rate_check_failed": "the frame rate must be 23 to 60 frames a second",
-    "picture_size_check_failed": "each side must have 360 to 4096 pixels",
-    "internal": "TikTok failed on its side: the post may be tried again",
-    "publish_cancelled": "the post was cancelled",
-    "auth_removed": "the creator has removed the app's access",
-    "spam_risk_too_many_posts": "the creator's daily limit of API posts is reached",
-    "spam_risk_user_banned_from_posting": "TikTok has banned this creator from posting",
-    "spam_risk_text": "TikTok takes the text for spam",
-    "spam_risk": "TikTok takes the post for spam",
-}
 
 
 def envelope(operation: str, response: Response) -> dict[str, Any]:
@@ -103,22 +69,12 @@ def from_api(
         text += f" {code}"
     if message:
         text += f": {message}"
-    kind: type[TransportError]
-    if status == 429 or code in _RATE:
-        kind = RateLimitedError
-    elif status == 401 or code in _AUTHENTICATION:
-        kind = AuthenticationError
-    elif status >= 500 or code == "internal_error":
-        kind = ServerError
-    elif 300 <= status < 400:
+    if 300 <= status < 400:
         return ProtocolError(
             f"{text}: redirects are refused", operation=operation, status=status, ambiguous=False
         )
-    elif status >= 400 or code not in ("", "ok"):
-        kind = RejectedError
-    else:
-        kind = ProtocolError
-    error = kind(
+    known = meaning(code)
+    error = _kind(status, code)(
         text,
         operation=operation,
         status=status,
@@ -126,27 +82,35 @@ def from_api(
         request_id=log_id,
         retry_after=retry_after(response),
     )
-    return error.hint(_HINTS[code]) if code in _HINTS else error
+    return error.hint(known.hint) if known is not None else error
+
+
+def _kind(status: int, code: str) -> type[TransportError]:
+    """Return the error of an answer: a status that every service shares wins over the code."""
+    match status:
+        case 429:
+            return RateLimitedError
+        case 401:
+            return AuthenticationError
+        case _ if status >= 500:
+            return ServerError
+    known = meaning(code)
+    if known is not None:
+        return known.kind
+    return RejectedError if status >= 400 or code not in ("", "ok") else ProtocolError
 
 
 def from_upload_host(response: Response, first: int, last: int, *, final: bool) -> TransportError:
     """Return the error for a chunk that was not answered as the media transfer guide says."""
     status = response.status
     text = f"put: bytes {first:,}-{last:,} were answered {status}"
+    known = host_meaning(status)
     kind: type[TransportError]
     match status:
-        case 400:
-            kind, text = RejectedError, f"{text}: the headers or the length are malformed"
-        case 403:
-            kind, text = SessionExpiredError, f"{text}: the upload URL has expired"
-        case 404:
-            kind, text = SessionExpiredError, f"{text}: there is no such upload"
-        case 416:
-            kind, text = OffsetMismatchError, f"{text}: the server holds other bytes"
+        case _ if known is not None:
+            kind, text = known.kind, f"{text}: {known.says}"
         case 429:
             kind = RateLimitedError
-        case _ if status >= 500:
-            kind = ServerError
         case 200 | 201 | 204 | 206:
             expected = 201 if final else 206
             kind, text = ProtocolError, f"{text}, {expected} was due"
@@ -170,13 +134,5 @@ def from_fail_reason(reason: str) -> TransportError:
         operation="status",
         vendor_code=reason or None,
     )
-    return error.hint(_FAIL_REASONS[reason]) if reason in _FAIL_REASONS else error
-
-
-def retry_after(response: Response) -> float | None:
-    """Return the header's seconds; a date or nonsense counts as none."""
-    try:
-        seconds = float(response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < 86_400 else None
+    known = meaning(reason)
+    return error.hint(known.hint) if known is not None else error
