@@ -17,7 +17,7 @@ from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
 from benchmarks.sink_process import SinkProcess
 from benchmarks.stats import Spread
-from benchmarks.suites import cells
+from benchmarks.suites import cells, tus_row
 from benchmarks.units import GIB, MIB, size_text
 from benchmarks.workspace import Sample, warm
 
@@ -43,6 +43,7 @@ def measure(bench: Bench) -> Report:
     """Run the suite."""
     report = Report("destinations", QUESTION)
     _s3(bench, report)
+    report.sections.append(tus_row.section(bench, report))
     return report
 
 
