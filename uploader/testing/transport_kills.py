@@ -28,19 +28,20 @@ class KillContract(TransportFrame):
         with nursery(peer.environment) as started:
             yield started
 
-    def test_killed_at_each_record(self, stage: Stage, children: Nursery) -> None:
-        """Right after each record of the journal: opened, each part, the last word."""
-        self._die_at_each(stage, children, after=True)
+    def test_killed_at_some_records(self, stage: Stage, children: Nursery) -> None:
+        """Right after a record of the journal: opened, a part, the last word."""
+        self._die_at_each(stage, children, after=True, most=6)
 
     @pytest.mark.slow
     @pytest.mark.timeout(600)
-    def test_killed_before_each_record(self, stage: Stage, children: Nursery) -> None:
-        """Right before each record: the peer has acted, and nobody has put it down."""
-        self._die_at_each(stage, children, after=False)
+    @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+    def test_killed_at_each_record(self, stage: Stage, children: Nursery, after: bool) -> None:  # noqa: FBT001
+        """Before each the peer has acted, and nobody has put it down; after it, the next is due."""
+        self._die_at_each(stage, children, after=after, most=1000)
 
     def test_killed_at_some_moments(self, stage: Stage, children: Nursery) -> None:
         """Wherever the process is, once or twice in a row."""
-        self._die_often(stage, children, 4)
+        self._die_often(stage, children, 3)
 
     @pytest.mark.slow
     @pytest.mark.timeout(900)
@@ -58,9 +59,11 @@ class KillContract(TransportFrame):
         records: int = ended["records"]
         return records
 
-    def _die_at_each(self, stage: Stage, children: Nursery, *, after: bool) -> None:
-        unknown = []
-        for number in range(1, self._records(stage, children) + 1):
+    def _die_at_each(self, stage: Stage, children: Nursery, *, after: bool, most: int) -> None:
+        """Die at the records, or at so many of them from the first to the last."""
+        count, unknown = self._records(stage, children), []
+        most = min(most, count)
+        for number in {1 + (count - 1) * step // max(1, most - 1) for step in range(most)}:
             stage.name = f"killed {'after' if after else 'before'} {number}"
             ended = children.run(order(stage, dies=number, after=after))
             assert ended["exit"] == KILLED, ended
