@@ -17,6 +17,7 @@ class S3Peer(Peer):
     """The key is the upload's name."""
 
     expired = Answer(404, GONE)
+    secrets = (OWNER.secret,)
 
     def __init__(self, server: S3Server, bucket: Bucket) -> None:
         self.url = server.url
