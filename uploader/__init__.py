@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from uploader.errors import (
+    AccountError,
+    AccountRevokedError,
     AuthenticationError,
     ConfigurationError,
     DigestMismatchError,
@@ -29,6 +31,8 @@ from uploader.errors import (
     SourceChangedError,
     SourceError,
     SourceReadError,
+    TokensChangedError,
+    TokenStoreError,
     TransportError,
     UploadCancelledError,
     UploaderError,
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccountError",
+    "AccountRevokedError",
     "AsyncUploader",
     "AuthenticationError",
     "ConfigurationError",
@@ -72,6 +78,8 @@ __all__ = [
     "SourceError",
     "SourceReadError",
     "Timeouts",
+    "TokenStoreError",
+    "TokensChangedError",
     "TransportError",
     "UploadCancelledError",
     "UploadHandle",

@@ -4,12 +4,14 @@
     ├── ConfigurationError ─ PlanError
     ├── SourceError ─ SourceChangedError, SourceReadError
     ├── JournalError ─ LeaseHeldError (.holder), LeaseLostError
+    ├── TokenStoreError ─ TokensChangedError
     ├── TransportError  (.operation .status .vendor_code .request_id .retry_after .recovery)
     │   ├── NetworkError (RETRY)          ├── DigestMismatchError
-    │   ├── ServerError (RETRY)           ├── AuthenticationError
+    │   ├── ServerError (RETRY)           ├── AuthenticationError ─ AccountError
     │   ├── RateLimitedError (RETRY)      ├── RejectedError
     │   ├── OffsetMismatchError (RESYNC)  ├── ProtocolError
     │   └── SessionExpiredError (RESTART) └── OutcomeUnknownError
+    │       below AccountError: AccountRevokedError
     ├── RetriesExhaustedError (.last)
     └── UploadCancelledError
 
@@ -46,6 +48,8 @@ class UploaderError(Exception):
     """Root of every exception that this package raises on purpose."""
 
     code: str = "uploader"
+    suspends: ClassVar[bool] = False
+    """Whether an upload that ends by it waits to be taken up again, instead of having failed."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +116,8 @@ class SourceReadError(SourceError):
 class JournalError(UploaderError):
     """The journal cannot be read or written; nothing was overwritten."""
 
+    suspends = True
+
 
 class LeaseHeldError(JournalError):
     """Another run drives this upload; `holder` says who, in words for a human."""
@@ -125,6 +131,16 @@ class LeaseHeldError(JournalError):
 
 class LeaseLostError(JournalError):
     """Another run has taken this upload over; this one must not go on."""
+
+
+class TokenStoreError(UploaderError):
+    """The tokens of accounts cannot be read or written; nothing was overwritten."""
+
+    suspends = True
+
+
+class TokensChangedError(TokenStoreError):
+    """Somebody else saved the account's tokens meanwhile; theirs are newer."""
 
 
 class TransportError(UploaderError):
@@ -205,6 +221,16 @@ class AuthenticationError(TransportError):
     """The credential is missing, expired, revoked, or lacks a scope."""
 
 
+class AccountError(AuthenticationError):
+    """No credential is to be had for an account now; its uploads wait for one."""
+
+    suspends = True
+
+
+class AccountRevokedError(AccountError):
+    """The account's consent has ended: revoked, or expired. Only a new login helps."""
+
+
 class RejectedError(TransportError):
     """The destination refused; its own code and message are kept."""
 
@@ -223,6 +249,8 @@ class OutcomeUnknownError(TransportError):
 
 class RetriesExhaustedError(UploaderError):
     """The retry budget ran out; `last` is the failure that ended it."""
+
+    suspends = True
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 WORDS_AND_CONTRACT = [
     f"uploader.{name}"
-    for name in ("model", "http", "errors", "secret", "transport", "events", "journal")
+    for name in ("model", "http", "errors", "secret", "transport", "events", "journal", "tokens")
 ]
 DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing", "identity")]
 # Every other room of a transport is pure, whatever its name.
@@ -39,6 +39,7 @@ ALLOWED = {
     "base64",
     "collections",
     "collections.abc",
+    "contextlib",
     "copy",
     "dataclasses",
     "datetime",

@@ -11,7 +11,13 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from uploader.errors import AuthenticationError, ConfigurationError, TransportError
+from uploader.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    TokenStoreError,
+    TransportError,
+    UploaderError,
+)
 from uploader.http import Request, Response
 from uploader.secret import Secret
 from uploader.transport import Credential, CredentialSource, Destination
@@ -59,7 +65,7 @@ class Signer:
         """Return the request with its credential; raise `AuthenticationError` when none is had."""
         if request.auth is None:
             return request
-        failure: TransportError | ConfigurationError
+        failure: UploaderError
         try:
             if self._token is not None:
                 headers = _credential(self._token).sign(request)
@@ -67,7 +73,7 @@ class Signer:
                 headers = await asyncio.get_running_loop().run_in_executor(
                     self._executor, self._obtain, request
                 )
-        except (TransportError, ConfigurationError) as error:
+        except (TransportError, ConfigurationError, TokenStoreError) as error:
             failure = _bare(error)
         except Exception as error:
             # Neither the text nor the frames are kept: what a token store says may name the token.

@@ -1,0 +1,1 @@
+"""Accounts: token stores, refreshing, login, and what the command makes of them."""

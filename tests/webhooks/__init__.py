@@ -1,0 +1,1 @@
+"""Webhooks: what is taken for genuine, and what becomes of it."""
