@@ -109,9 +109,12 @@ def test_no_transport_is_named(name: str) -> None:
     assert list(names_in(tree, NAMES, CLASSES)) == []
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name in MODULES if "/wire/" not in name])
 def test_no_transport_is_asked_what_it_is(name: str) -> None:
-    """What it can do is in its capabilities and its members."""
+    """What it can do is in its capabilities and its members.
+
+    In the wire a transport is asyncio's, and no destination's ever gets there.
+    """
     assert list(asked(ast.parse(MODULES[name].read_text()))) == []
 
 
