@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused
+from uploader.api.streams import Pouring, Stream, pour_there
 from uploader.engine.claiming import Wish, recorded
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
 from uploader.model import Session, UploadResult, UploadSpec
@@ -170,6 +171,26 @@ class AsyncUploader(Face):
 
         pairs = zip(started, wanted, strict=True)
         return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
+
+    async def upload_stream(
+        self,
+        stream: Stream,
+        destination: Destination,
+        *,
+        name: str = "",
+        key: str | None = None,
+        again: bool = False,
+        wait: bool = True,
+    ) -> UploadResult:
+        """Upload what comes of a stream, as `Uploader.upload_stream`.
+
+        `stream` may also have an async `read(n)` or be an async iterable, which is read on this
+        loop; any other one is read on a thread. Cancelling the awaiting task stops the upload for
+        good; a `read` that blocks a thread then ends when it returns.
+        """
+        wish = Wish(key=key, again=again)
+        pouring = await asyncio.to_thread(Pouring, self, destination, name, wish, Drive(wait=wait))
+        return await _awaited(await pour_there(pouring, stream, self))
 
     async def call(
         self,

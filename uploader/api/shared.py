@@ -15,10 +15,21 @@ from uploader import registry
 from uploader.api.handle import UploadHandle
 from uploader.api.thread import EngineThread
 from uploader.engine import Clock, Engine, Prepared, Settings, prepare
-from uploader.engine.claiming import Claimed, Wish, claim, enqueue, recorded, take
+from uploader.engine.claiming import (
+    Claimed,
+    Wish,
+    claim,
+    claim_stream,
+    enqueue,
+    is_stream,
+    recorded,
+    take,
+)
+from uploader.engine.feeding import Feed
 from uploader.engine.logbook import Logbook
 from uploader.engine.run import UploadRun
 from uploader.engine.stopping import StopReason
+from uploader.engine.streaming import StreamRun
 from uploader.errors import ConfigurationError, JournalError, UploaderError
 from uploader.events import Subscriber
 from uploader.http import Timeouts
@@ -44,8 +55,8 @@ class Face:
     with the process. `subscribers` are called with every event, on a thread of their own.
     `registry` takes the Prometheus metrics, by default the process's own; `metrics=False` leaves
     them out.
-    `max_uploads` are driven at once, `window_bytes` of file content are in memory at once, and
-    `bandwidth` bytes a second go out, over all uploads together.
+    `max_uploads` are driven at once, `window_bytes` of file content and `stream_bytes` of streams
+    are in memory at once, and `bandwidth` bytes a second go out, over all uploads together.
     """
 
     def __init__(
@@ -60,6 +71,7 @@ class Face:
         poll: PollPolicy | None = None,
         max_uploads: int | None = None,
         window_bytes: int | None = None,
+        stream_bytes: int | None = None,
         bandwidth: float | None = None,
         source_mode: SourceMode | str = SourceMode.AUTO,
         ssl_context: ssl.SSLContext | None = None,
@@ -72,6 +84,7 @@ class Face:
             "poll": poll,
             "max_uploads": max_uploads,
             "window_bytes": window_bytes,
+            "stream_bytes": stream_bytes,
             "bandwidth": bandwidth,
             "ssl_context": ssl_context,
             "clock": clock,
@@ -83,7 +96,7 @@ class Face:
             raise ConfigurationError(
                 f"there is no source mode {source_mode!r}: use {', '.join(SourceMode)}"
             ) from None
-        for name in ("max_uploads", "window_bytes", "bandwidth"):
+        for name in ("max_uploads", "window_bytes", "stream_bytes", "bandwidth"):
             if name in chosen and chosen[name] <= 0:
                 raise ConfigurationError(f"{name} is {chosen[name]}, it must be above 0")
         self._settings = Settings(**chosen)
@@ -213,10 +226,32 @@ class Face:
         )
         return self._start(claimed, drive, look_only=look_only)
 
+    def _start_stream(
+        self, prepared: Callable[[], Prepared], feed: Feed, wish: Wish, drive: Drive
+    ) -> UploadHandle:
+        """Start the upload of a stream; what its key names is ended, or answered, first."""
+        claimed = claim_stream(prepared(), self.journal, wish)
+        if claimed.fresh:
+            return self._start(claimed, drive, feed=feed)
+        handle = self._start(claimed, drive)
+        if claimed.lease is not None and handle.wait().outcome is Outcome.FAILED:
+            claimed = claim_stream(prepared(), self.journal, wish)
+            if claimed.fresh:
+                return self._start(claimed, drive, feed=feed)
+        self._thread.post(feed.close)
+        return handle
+
     def _enqueue(self, source: SourceInput, destination: Destination, wish: Wish) -> str:
         return enqueue(self._prepare(source, destination), self.journal, wish)
 
-    def _start(self, claimed: Claimed, drive: Drive, *, look_only: bool = False) -> UploadHandle:
+    def _start(
+        self,
+        claimed: Claimed,
+        drive: Drive,
+        *,
+        look_only: bool = False,
+        feed: Feed | None = None,
+    ) -> UploadHandle:
         live = _Live(claimed.entry.plan.size, self._thread)
         lease, prepared = claimed.lease, claimed.prepared
         if claimed.recorded is not None or lease is None or prepared is None:
@@ -228,15 +263,17 @@ class Face:
 
         async def work(engine: Engine) -> UploadResult:
             logbook = Logbook(self.journal, claimed.entry, lease, engine.journal_executor)
-            run = UploadRun(
-                engine,
-                prepared,
-                logbook,
-                wait=drive.wait,
-                poll=drive.poll,
-                time_limit=drive.time_limit,
-                look_only=look_only,
-                fresh=claimed.fresh,
+            manner: dict[str, Any] = {
+                "wait": drive.wait,
+                "poll": drive.poll,
+                "time_limit": drive.time_limit,
+                "look_only": look_only,
+                "fresh": claimed.fresh,
+            }
+            run = (
+                StreamRun(engine, prepared, logbook, feed=feed, **manner)
+                if is_stream(claimed.entry)
+                else UploadRun(engine, prepared, logbook, **manner)
             )
             live.attach(run)
             try:

@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused
+from uploader.api.streams import Pouring, Stream, pour_here
 from uploader.engine.claiming import Wish, recorded
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
 from uploader.model import Session, UploadResult, UploadSpec
@@ -212,6 +213,31 @@ class Uploader(Face):
             return started.result()
         except UploaderError as error:
             return refused(error, destination)
+
+    def upload_stream(
+        self,
+        stream: Stream,
+        destination: Destination,
+        *,
+        name: str = "",
+        key: str | None = None,
+        again: bool = False,
+        wait: bool = True,
+    ) -> UploadResult:
+        """Upload what comes of a stream whose size nobody knows, and return how it ended.
+
+        `stream` has a `read(n)`, or is an iterable of bytes; it is read in this thread, once. Parts
+        are kept in memory until they are stored: at most three of the destination's `part_size`,
+        and `stream_bytes` over all streams, which wait for each other. Later parts grow where many
+        are needed. Of a run that stops, fails or is killed nothing is left: what was sent is
+        dropped, and nothing is resumed. Without a `key` each call is another upload; with one, what
+        is done is answered from the journal. `Progress.total` grows with what has come.
+
+        An error of the stream is raised as `SourceReadError`, whose cause it is; an empty stream
+        and a destination that must know the size before are refused.
+        """
+        pouring = Pouring(self, destination, name, Wish(key=key, again=again), Drive(wait=wait))
+        return pour_here(pouring, stream, self).wait()
 
     def call(
         self,

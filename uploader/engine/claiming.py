@@ -32,6 +32,8 @@ from uploader.source import SourceInput, describe
 from uploader.transport import CredentialSource, Destination
 
 LOG = logging.getLogger("uploader")
+STREAM = "stream"
+"""How the fingerprint of what is no file begins."""
 CONFIRMED = ENDED | {State.PROCESSING}
 """States in which a match suppresses a post: every byte was sent, or none will be."""
 
@@ -70,13 +72,40 @@ def claim(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     if found.fresh:
         return Claimed(prepared, found.entry, found.lease, fresh=True)
     if found.lease is None:
-        holder = found.entry.holder or "another run"
-        raise LeaseHeldError(
-            f"the upload {found.entry.upload_id} is being driven by {holder}",
-            holder=holder,
-            upload_id=found.entry.upload_id,
-        ).hint("it goes on there; look at it with: uploader show " + found.entry.upload_id)
+        raise _held(found.entry)
     return Claimed(_adopt(prepared, journal, found.entry, found.lease), found.entry, found.lease)
+
+
+def claim_stream(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
+    """Record the upload of a stream, which only a key makes the same as another one.
+
+    What an earlier run left behind under the key comes back without a source: it can be ended, not
+    gone on with.
+    """
+    whose = wish.key if wish.key is not None else prepared.upload_id
+    entry = _entry(prepared, journal, wish, wish.key, fingerprint=f"{STREAM} {whose}")
+    found = journal.claim(entry, LEASE_TTL, again=wish.again)
+    if found.fresh:
+        return Claimed(prepared, found.entry, found.lease, fresh=True)
+    if found.entry.state in ENDED:
+        return Claimed(None, found.entry, None, recorded(found.entry))
+    if found.lease is None:
+        raise _held(found.entry)
+    return Claimed(_without_source(found.entry, prepared.destination), found.entry, found.lease)
+
+
+def is_stream(entry: Entry) -> bool:
+    """Tell whether an upload's content came as a stream, so that nobody can go on with it."""
+    return entry.fingerprint.startswith(STREAM + " ")
+
+
+def _held(entry: Entry) -> LeaseHeldError:
+    holder = entry.holder or "another run"
+    return LeaseHeldError(
+        f"the upload {entry.upload_id} is being driven by {holder}",
+        holder=holder,
+        upload_id=entry.upload_id,
+    ).hint("it goes on there; look at it with: uploader show " + entry.upload_id)
 
 
 def enqueue(prepared: Prepared, journal: Journal, wish: Wish) -> str:
@@ -150,7 +179,7 @@ def take(
     check_credentials(destination, credentials)
     entry, lease = journal.take(upload_id, LEASE_TTL)
     try:
-        if look_only or entry.state is State.PROCESSING:
+        if look_only or entry.state is State.PROCESSING or is_stream(entry):
             return Claimed(_without_source(entry, destination), entry, lease)
         return Claimed(_with_source(entry, destination, source), entry, lease)
     except BaseException:
@@ -160,13 +189,19 @@ def take(
 
 def draft(prepared: Prepared, journal: Journal, wish: Wish) -> Entry:
     """Return the entry that a journal would hold of a prepared upload."""
-    destination, facts = prepared.destination, prepared.facts
+    facts, key, session = prepared.facts, wish.key, prepared.session
     print_ = fingerprint(prepared.source, facts.name, facts.size)
-    key, session = wish.key, prepared.session
     if session is not None:
         # Opened elsewhere: the session is the upload, whatever is sent into it.
         opened = "".join(secret.reveal() for _, secret in sorted(session.secrets.items()))
         key = f"{ADOPTED}{journal.stand_in(opened.encode())}"
+    return _entry(prepared, journal, wish, key, fingerprint=print_)
+
+
+def _entry(
+    prepared: Prepared, journal: Journal, wish: Wish, key: str | None, *, fingerprint: str
+) -> Entry:
+    destination, session = prepared.destination, prepared.session
     return Entry(
         upload_id=prepared.upload_id,
         identity=identity(
@@ -174,15 +209,15 @@ def draft(prepared: Prepared, journal: Journal, wish: Wish) -> Entry:
             origin=destination.origin,
             account=_account(destination, journal),
             fields=destination.identity_fields(),
-            fingerprint=print_,
+            fingerprint=fingerprint,
             key=key,
         ),
         transport=prepared.transport.name,
         account=destination.account,
         key=key,
-        name=facts.name,
+        name=prepared.facts.name,
         source=_path(prepared.source),
-        fingerprint=print_,
+        fingerprint=fingerprint,
         content_type=prepared.content_type,
         destination=destination.fields(),
         plan=prepared.plan,

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from uploader.engine.caller import FlowCaller
 from uploader.engine.credentials import Signer
+from uploader.engine.feeding import BlockBudget
 from uploader.engine.hub import EventHub
 from uploader.engine.prepare import Prepared
 from uploader.engine.settings import Settings
@@ -52,6 +53,7 @@ class Engine:
         self.credentials = credentials
         self.hub = EventHub(subscribers)
         self.budget = WindowBudget(settings.window_bytes)
+        self.blocks = BlockBudget(settings.stream_bytes)
         # Apart from each other: a token store that hangs must stop neither the reading of files
         # nor the renewal of leases.
         self.executor: Executor = ThreadPoolExecutor(8, thread_name_prefix="uploader-io")

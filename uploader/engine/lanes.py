@@ -44,6 +44,7 @@ class LaneHooks(Protocol):
 class _Lane:
     """What one lane works with."""
 
+    source: Source
     reader: Reader
     sent: int = 0
     """Bytes of the current part that the kernel took."""
@@ -102,7 +103,12 @@ class LaneSender:
         if not self._missing:
             return
         self._stored = self._plan.size - sum(part.length for part in self._missing)
-        count = min(self._count, len(self._missing))
+        await self._in_lanes(min(self._count, len(self._missing)))
+        if self._missing:
+            raise asyncio.CancelledError
+
+    async def _in_lanes(self, count: int) -> None:
+        """Run so many lanes to their end, or to the first failure."""
         tasks = [
             asyncio.create_task(self._run_lane(extra=number > 0), name=f"uploader-lane-{number}")
             for number in range(count)
@@ -116,8 +122,6 @@ class LaneSender:
         for task in tasks:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
-        if self._missing:
-            raise asyncio.CancelledError
 
     async def _until_done(self, running: set[asyncio.Task[None]]) -> None:
         """Wait for all, for the first failure, or until who still waits for room has no work."""
@@ -138,7 +142,7 @@ class LaneSender:
         """Send part after part until none is missing."""
         if not self._missing:
             return
-        async with self._lane() as lane:
+        async with self._lane(self._source, self._plan) as lane:
             while self._missing:
                 part = self._missing.popleft()
                 try:
@@ -154,9 +158,9 @@ class LaneSender:
                     raise
 
     @asynccontextmanager
-    async def _lane(self) -> AsyncIterator[_Lane]:
+    async def _lane(self, source: Source, plan: Plan) -> AsyncIterator[_Lane]:
         allowance = self._allowance()
-        lane = _Lane(Reader(self._source, self._plan, allowance, digest=self._digest))
+        lane = _Lane(source, Reader(source, plan, allowance, digest=self._digest))
         self._lanes.append(lane)
         try:
             yield lane
@@ -193,7 +197,7 @@ class LaneSender:
         self, lane: _Lane, part: Part, digests: Mapping[str, bytes], attempt: int
     ) -> Receipt:
         check_lifetime(self._lifetime, self._clock)
-        self._source.check()
+        lane.source.check()
         await lane.reader.seek(part.start, part.stop)
         lane.sent = 0
 

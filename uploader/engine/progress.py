@@ -33,6 +33,10 @@ class Tally:
     def progress(self) -> Progress:
         return Progress(self._total, self._sent, self._confirmed, self._total if self._done else 0)
 
+    def grow(self, total: int) -> None:
+        """Count on a larger total: a stream's is what came of it so far."""
+        self._total = max(self._total, total)
+
     @property
     def confirmed(self) -> int:
         return self._confirmed

@@ -75,6 +75,14 @@ def first_missing(
     return Point(index, offset) if partial and index == confirmed else None
 
 
+def recorded_receipts(plan: Plan, records: Iterable[PartRecord]) -> dict[int, Receipt]:
+    """Return the receipts of recorded parts; the lengths of all add up to the whole."""
+    return {
+        each.index: Receipt(each.index, each.receipt, plan.part(each.index).length)
+        for each in records
+    }
+
+
 def held_parts(
     plan: Plan, records: Iterable[PartRecord], told: Mapping[int, Receipt] | None
 ) -> dict[int, Receipt]:

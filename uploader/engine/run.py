@@ -28,6 +28,7 @@ from uploader.engine.resuming import (
     is_restored,
     may_be_committed,
     may_open_again,
+    recorded_receipts,
     unanswered,
 )
 from uploader.engine.sending import Sending
@@ -44,7 +45,7 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.journal import State
-from uploader.model import Completion, Outcome, Processing, Receipt, Session, UploadResult
+from uploader.model import Completion, Outcome, Processing, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.transport import Moment
 
@@ -282,7 +283,7 @@ class UploadRun:
         """Ask where a session stands; a completion that was lost is learnt first."""
         plan, records = self.prepared.plan, await self._log.parts()
         if self._commits and may_be_committed(self._log.entry):
-            receipts = {each.index: Receipt(each.index, each.receipt) for each in records}
+            receipts = recorded_receipts(plan, records)
             completion = await self._completer.verified(session, receipts)
             if completion is not None:
                 self._course.completion = completion

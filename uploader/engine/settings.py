@@ -54,7 +54,8 @@ class Settings:
 
     `max_uploads` uploads are driven at once, the others wait without a descriptor or connection.
     Each has one lane; where parts go in any order it takes more, `max_extra_lanes` over all.
-    `window_bytes` bounds the pages and buffers of all of them. `bandwidth` is in bytes a second.
+    `window_bytes` bounds the pages and buffers of all of them, `stream_bytes` what is kept of
+    streams, whose parts are held in memory. `bandwidth` is in bytes a second.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -63,6 +64,7 @@ class Settings:
     max_uploads: int = 64
     max_extra_lanes: int = 64
     window_bytes: int = 12 * MIB
+    stream_bytes: int = 96 * MIB
     bandwidth: float | None = None
     source_mode: SourceMode = SourceMode.AUTO
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
