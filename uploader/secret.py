@@ -94,7 +94,8 @@ class MaskedStr(str):
 def masks(*names: str) -> Callable[[type[T]], type[T]]:
     """Wrap the `__init__` of a keyword-only dataclass so that these fields become `Secret`s first.
 
-    A generated `__init__` would otherwise hold the raw text in its frame while validation raises.
+    A list becomes a tuple of them. A generated `__init__` would otherwise hold the raw text in its
+    frame while validation raises.
     """
 
     def decorate(cls: type[T]) -> type[T]:
@@ -103,8 +104,11 @@ def masks(*names: str) -> Callable[[type[T]], type[T]]:
         @functools.wraps(inner)
         def init(self: T, *args: Any, **fields: Any) -> None:
             for name in names:
+                # No name is bound to the text: this frame may be printed as well.
                 if isinstance(fields.get(name), str):
                     fields[name] = Secret(fields[name])
+                elif isinstance(fields.get(name), list | tuple):
+                    fields[name] = tuple(map(Secret, fields[name]))
             inner(self, *args, **fields)
 
         cls.__init__ = init  # type: ignore[assignment]

@@ -102,7 +102,8 @@ def _of_init() -> Iterator[Case]:
             switches,
             post=TOO_SMALL,
         )
-    branded = {"brand_content_toggle": True}
+    # Refused before anything is sent, unless the limits say otherwise.
+    branded = {"brand_content_toggle": True, "limits": TikTokLimits(branded_private=True)}
     yield Case(
         "branded and SELF_ONLY, refused",
         (),

@@ -1,4 +1,4 @@
-"""TikTok's Content Posting API: videos posted directly, the drop-in service, and a sandbox."""
+"""TikTok's Content Posting API: posts, drafts and photos, the drop-in service, and a sandbox."""
 
 from __future__ import annotations
 
@@ -6,17 +6,56 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from transports.tiktok.destination import DirectPost
+    from transports.tiktok.calls import cancel, creator_info, post_status, publish
+    from transports.tiktok.destination import DirectPost, InboxDraft, PrivacyLevel, TikTokAccount
+    from transports.tiktok.destination_remote import PhotoPost, PostMode, PullPost
     from transports.tiktok.limits import TikTokLimits
+    from transports.tiktok.operations import CreatorInfo, PostStatus
+    from transports.tiktok.preflight import Preflight, PreflightError, check
     from transports.tiktok.service import TikTokPublishError, TikTokPublishService
 
-__all__ = ["DirectPost", "TikTokLimits", "TikTokPublishError", "TikTokPublishService"]
+__all__ = [
+    "CreatorInfo",
+    "DirectPost",
+    "InboxDraft",
+    "PhotoPost",
+    "PostMode",
+    "PostStatus",
+    "Preflight",
+    "PreflightError",
+    "PrivacyLevel",
+    "PullPost",
+    "TikTokAccount",
+    "TikTokLimits",
+    "TikTokPublishError",
+    "TikTokPublishService",
+    "cancel",
+    "check",
+    "creator_info",
+    "post_status",
+    "publish",
+]
 
 _HOMES = {
-    "DirectPost": "transports.tiktok.destination",
-    "TikTokLimits": "transports.tiktok.limits",
-    "TikTokPublishError": "transports.tiktok.service",
-    "TikTokPublishService": "transports.tiktok.service",
+    "CreatorInfo": "operations",
+    "DirectPost": "destination",
+    "InboxDraft": "destination",
+    "PhotoPost": "destination_remote",
+    "PostMode": "destination_remote",
+    "PostStatus": "operations",
+    "Preflight": "preflight",
+    "PreflightError": "preflight",
+    "PrivacyLevel": "destination",
+    "PullPost": "destination_remote",
+    "TikTokAccount": "destination",
+    "TikTokLimits": "limits",
+    "TikTokPublishError": "service",
+    "TikTokPublishService": "service",
+    "cancel": "calls",
+    "check": "preflight",
+    "creator_info": "calls",
+    "post_status": "calls",
+    "publish": "calls",
 }
 
 
@@ -26,4 +65,4 @@ def __getattr__(name: str) -> Any:
         home = _HOMES[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    return getattr(importlib.import_module(home), name)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

@@ -1,8 +1,8 @@
 """What TikTok's answers mean.
 
-Rule: HTTP status and vendor code in, one `TransportError` out; what a code means stands in the
-catalogue. An API call has succeeded only when `error.code` is "ok": TikTok answers refusals with 200
-as well, and answers of the upload host have no envelope at all.
+Rule: HTTP status and vendor code in, one `TransportError` out; what a code means, the catalogue
+says. An API call has succeeded only when `error.code` is "ok": TikTok answers refusals with 200 as
+well, and answers of the upload host have no envelope at all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the entry point `tiktok` loads: how commands build and try this destination.
+"""What the entry points `tiktok` and `tiktok-inbox` load: how commands build and try them.
 
 Rule: cheap to import; the sandbox and its server load when they are asked for.
 """
@@ -6,46 +6,70 @@ Rule: cheap to import; the sandbox and its server load when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from transports.tiktok.destination import DirectPost, PrivacyLevel
+from transports.tiktok.catalogue import MEANINGS
+from transports.tiktok.destination import (
+    DIRECT,
+    DirectPost,
+    InboxDraft,
+    PrivacyLevel,
+    TikTokAccount,
+)
+from transports.tiktok.destination_remote import PhotoPost, PullPost
 from transports.tiktok.limits import TikTokLimits
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret
 from uploader.transport import Capabilities, DestinationOption
 
+_ACCOUNT: Final = DestinationOption(name="account", help="whose post it is")
+_CHUNK_SIZE: Final = DestinationOption(name="chunk_size", help="bytes per chunk")
+_BASE_URL: Final = DestinationOption(name="base_url", help="another API host, such as a sandbox")
+_KINDS: Final[Mapping[str, type[TikTokAccount]]] = {
+    each.kind: each for each in (DirectPost, InboxDraft, PullPost, PhotoPost)
+}
+
 
 class TikTokFactory:
-    """Direct posts on TikTok."""
+    """Direct posts on TikTok, and every other post that a journal holds."""
 
     name = "tiktok"
     summary = "TikTok Direct Post: video published to a creator's profile"
     token_variable = "TIKTOK_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
-    options = (
+    meanings = MEANINGS
+    options: tuple[DestinationOption, ...] = (
         DestinationOption(
             name="privacy_level", help=f"one of {', '.join(PrivacyLevel)}", required=True
         ),
         DestinationOption(name="title", help="the caption, at most 2200 UTF-16 units"),
-        DestinationOption(name="account", help="whose post it is"),
-        DestinationOption(name="chunk_size", help="bytes per chunk"),
-        DestinationOption(name="base_url", help="another API host, such as a sandbox"),
+        _ACCOUNT,
+        _CHUNK_SIZE,
+        _BASE_URL,
     )
 
     @property
     def capabilities(self) -> Capabilities:
         return TikTokLimits().capabilities()
 
-    def destination(self, access_token: Secret | None, fields: Mapping[str, Any]) -> DirectPost:
-        """Build a direct post. Fields that are `None` count as not given."""
+    def destination(self, access_token: Secret | None, fields: Mapping[str, Any]) -> TikTokAccount:
+        """Build the post that `post` names, a direct one by default.
+
+        Fields that are `None` count as not given.
+        """
         given = {name: value for name, value in fields.items() if value is not None}
-        if not given.get("privacy_level"):
+        kind = _KINDS.get(str(given.pop("post", DIRECT)))
+        if kind is None:
+            raise ConfigurationError(f"there is no post {fields['post']!r}").hint(
+                f"there are {', '.join(_KINDS)}"
+            )
+        if kind is DirectPost and not given.get("privacy_level"):
             raise ConfigurationError("no privacy level is given").hint(
                 f"TikTok wants it to be chosen: one of {', '.join(PrivacyLevel)}"
             )
         if isinstance(given.get("limits"), Mapping):
             given["limits"] = TikTokLimits(**given["limits"])
         try:
-            return DirectPost(access_token=access_token, **given)
+            return kind(access_token=access_token, **given)
         except TypeError:
             unknown = sorted(set(given) - {option.name for option in self.options})
             raise ConfigurationError(f"tiktok has no options {', '.join(unknown)}") from None
@@ -56,4 +80,16 @@ class TikTokFactory:
         return Sandbox(port=port)
 
 
+class TikTokInboxFactory(TikTokFactory):
+    """Drafts for a creator's inbox. In a journal they are posts of `tiktok` like all others."""
+
+    name = "tiktok-inbox"
+    summary = "TikTok draft: video sent to a creator's inbox, to be finished in the app"
+    options = (_ACCOUNT, _CHUNK_SIZE, _BASE_URL)
+
+    def destination(self, access_token: Secret | None, fields: Mapping[str, Any]) -> TikTokAccount:
+        return super().destination(access_token, {**fields, "post": InboxDraft.kind})
+
+
 TIKTOK = TikTokFactory()
+TIKTOK_INBOX = TikTokInboxFactory()

@@ -20,6 +20,8 @@ UPLOAD_DOMAINS: Final = ("tiktokapis.com", "tiktokapis.us")
 MAX_URL: Final = 8192
 # Labels of letters, digits and hyphens: what else a parser may take for a host is a trick.
 _HOST: Final = re.compile(r"([a-z0-9_-]+\.)*[a-z0-9_-]+|[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
+# What a domain can be verified for: no number, no single label.
+_NAME: Final = re.compile(r"([a-z0-9_-]+\.)+[a-z][a-z0-9-]*", re.ASCII)
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -47,6 +49,35 @@ def check_base_url(base_url: str) -> str:
             f"the base URL is plain http to {host}: a token would travel in clear"
         ).hint("plain http is taken for loopback addresses only")
     return base_url.rstrip("/")
+
+
+def check_media_url(url: Secret) -> Secret:
+    """Return an address that TikTok may download media from, or raise `ConfigurationError`.
+
+    "https", no redirect, a host name and not a number; the address may carry a signature, so no
+    text tells it. https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
+    """
+    try:
+        parts = urlsplit(url.reveal())
+        port, host = parts.port, (parts.hostname or "").lower()
+    except ValueError:
+        parts, port, host = SplitResult("", "", "", "", ""), None, ""
+    reason = None
+    if not host or _has_control(url) or not url.reveal().isascii() or "@" in parts.netloc:
+        reason = "it is malformed"
+    elif parts.scheme != "https" or port not in (None, 443):
+        reason = "it is not https on port 443"
+    elif len(url.reveal()) > MAX_URL:
+        reason = f"it is longer than {MAX_URL:,} characters"
+    elif not _NAME.fullmatch(host):
+        reason = "its host is not a public host name"
+    elif "#" in url.reveal():
+        reason = "it holds a fragment"
+    if reason is None:
+        return url
+    raise ConfigurationError(f"the media's address is refused: {reason}").hint(
+        "give one such as https://media.example.com/clip.mp4, of a domain that the app has verified"
+    )
 
 
 def check_upload_url(upload_url: Secret, base_url: str) -> Secret:
