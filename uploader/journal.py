@@ -56,6 +56,8 @@ ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 DEAD = frozenset({State.FAILED, State.CANCELLED})
 """States after which a repeated call starts anew."""
 
+STREAM: Final = "stream "
+"""How the fingerprint of content begins that came as a stream."""
 RESTORED: Final[Mapping[str, Any]] = {
     "code": "restored",
     "message": "the journal was restored from a backup: the upload may have gone on since",
@@ -98,6 +100,11 @@ class Entry:
     runs: int = 0
     holder: str | None = None
     """Who drives it now, in words for a human; `None` for nobody."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the content came as a stream, read once: nobody can go on with it."""
+        return self.fingerprint.startswith(STREAM)
 
     @property
     def outcome(self) -> Outcome | None:

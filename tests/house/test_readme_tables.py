@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from uploader import registry
+from uploader.cli import extras
 from uploader.cli.abilities import facts, found, size
 from uploader.cli.tables import BEGIN, END, ours, renewed, table
 from uploader.errors import ConfigurationError
@@ -80,20 +82,16 @@ def test_sizes_in_words(count: int, said: str) -> None:
 
 def test_what_an_extra_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the metadata of whoever offers the transport; nothing is imported."""
-    from importlib.metadata import PackageNotFoundError
-
-    from uploader.cli import extras
-
-    whole, real = extras.offers(), extras.distribution
+    whole = extras.offers()
     assert (whole["s3"].requirement, whole["s3"].installed) == ("mmap-uploader[s3]", True)
     assert (whole["tus"].extra, whole["tus"].installed) == ("", True)
 
     def lacks(name: str) -> Any:
         if name == "requests":  # what google-auth's own extra asks for
             raise PackageNotFoundError(name)
-        return real(name)
+        return distribution(name)
 
-    monkeypatch.setattr(extras, "distribution", lacks)
+    monkeypatch.setattr("uploader.cli.extras.distribution", lacks)
     found_now = extras.offers()
     assert not found_now["youtube"].installed
     assert found_now["s3"].installed

@@ -21,7 +21,6 @@ from uploader.engine.claiming import (
     claim,
     claim_stream,
     enqueue,
-    is_stream,
     recorded,
     take,
 )
@@ -272,7 +271,7 @@ class Face:
             }
             run = (
                 StreamRun(engine, prepared, logbook, feed=feed, **manner)
-                if is_stream(claimed.entry)
+                if claimed.entry.is_stream
                 else UploadRun(engine, prepared, logbook, **manner)
             )
             live.attach(run)

@@ -31,6 +31,8 @@ class Meaning:
     steps: tuple[Step, ...] = field(default=())
 
 
+_CUT_OFF: Final = frozenset({State.QUEUED, State.OPENING, State.SENDING, State.COMMITTING})
+"""States in which a run was driving the upload."""
 _RESUME: Final = ("go on where it was interrupted", "resume")
 _ANEW: Final = ("publish the same file again: it starts anew", "")
 
@@ -43,6 +45,11 @@ def meaning(entry: Entry, limits: Capabilities | None, now: float) -> Meaning:
     if entry.holder is not None:
         says = f"It is being driven now, by {entry.holder}. Nothing is to be done."
         return Meaning(says, (("look again", "show"),))
+    if entry.is_stream and entry.state in _CUT_OFF:
+        return Meaning(
+            "It was a stream, and ended with the run that read it. Nobody can go on with it.",
+            (("ask whether it is stored, and drop what is not", "resume"),),
+        )
     return _MEANINGS[entry.state](entry, limits, now)
 
 

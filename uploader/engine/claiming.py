@@ -25,15 +25,13 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.identity import identity
-from uploader.journal import ENDED, Claim, Entry, Journal, Lease, State
+from uploader.journal import ENDED, STREAM, Claim, Entry, Journal, Lease, State
 from uploader.model import Outcome, SourceFacts, UploadResult
 from uploader.secret import Secret
 from uploader.source import SourceInput, describe
 from uploader.transport import CredentialSource, Destination
 
 LOG = logging.getLogger("uploader")
-STREAM = "stream"
-"""How the fingerprint of what is no file begins."""
 CONFIRMED = ENDED | {State.PROCESSING}
 """States in which a match suppresses a post: every byte was sent, or none will be."""
 
@@ -83,7 +81,7 @@ def claim_stream(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     gone on with.
     """
     whose = wish.key if wish.key is not None else prepared.upload_id
-    entry = _entry(prepared, journal, wish, wish.key, fingerprint=f"{STREAM} {whose}")
+    entry = _entry(prepared, journal, wish, wish.key, fingerprint=f"{STREAM}{whose}")
     found = journal.claim(entry, LEASE_TTL, again=wish.again)
     if found.fresh:
         return Claimed(prepared, found.entry, found.lease, fresh=True)
@@ -92,11 +90,6 @@ def claim_stream(prepared: Prepared, journal: Journal, wish: Wish) -> Claimed:
     if found.lease is None:
         raise _held(found.entry)
     return Claimed(_without_source(found.entry, prepared.destination), found.entry, found.lease)
-
-
-def is_stream(entry: Entry) -> bool:
-    """Tell whether an upload's content came as a stream, so that nobody can go on with it."""
-    return entry.fingerprint.startswith(STREAM + " ")
 
 
 def _held(entry: Entry) -> LeaseHeldError:
@@ -179,7 +172,7 @@ def take(
     check_credentials(destination, credentials)
     entry, lease = journal.take(upload_id, LEASE_TTL)
     try:
-        if look_only or entry.state is State.PROCESSING or is_stream(entry):
+        if look_only or entry.state is State.PROCESSING or entry.is_stream:
             return Claimed(_without_source(entry, destination), entry, lease)
         return Claimed(_with_source(entry, destination, source), entry, lease)
     except BaseException:
