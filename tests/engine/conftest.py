@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.engine.clock import FakeClock
+from tests.engine.depot import Depot, serving
 from transports.tiktok import DirectPost
 from transports.tiktok.sandbox import Sandbox
 from uploader import Uploader
@@ -68,3 +69,11 @@ def uploader(make_uploader: Make) -> Uploader:
 def seen() -> list[Event]:
     """Collect events: `subscribers=[seen.append]`."""
     return []
+
+
+@pytest.fixture
+def depot() -> Iterator[Depot]:
+    """Serve a strict server of parts."""
+    depot = Depot()
+    with serving(depot) as depot.url:
+        yield depot

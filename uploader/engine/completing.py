@@ -13,9 +13,11 @@ from uploader.engine.caller import FlowCaller, unknown
 from uploader.engine.course import Course
 from uploader.engine.logbook import Logbook
 from uploader.errors import (
+    AuthenticationError,
+    ConfigurationError,
     OutcomeUnknownError,
     Recovery,
-    RetriesExhaustedError,
+    SessionExpiredError,
     TransportError,
     UploaderError,
 )
@@ -44,13 +46,17 @@ class Completer:
     async def complete(self, session: Session, receipts: Mapping[int, Receipt]) -> Completion:
         """Complete the upload; raise `OutcomeUnknownError` when nobody can tell whether it was."""
         await self._log.save(state=State.COMMITTING, durable=True)
-        budget = self._caller.budget()
+        budget, renewed = self._caller.budget(), False
         while True:
+            self._log.permit()
             self._course.completing = True
             try:
                 completion = await self._caller.once(self._transport.complete(session, receipts))
                 self._course.completing = False
                 return completion
+            except ConfigurationError:
+                self._course.completing = False  # there was nothing to sign it with
+                raise
             except TransportError as error:
                 failure = error
             if failure.ambiguous:
@@ -58,13 +64,13 @@ class Completer:
                 if settled is not None:
                     return settled
             self._course.completing = False
+            if isinstance(failure, AuthenticationError) and self._caller.can_renew and not renewed:
+                renewed = True
+                self._caller.scheduled("complete", 1, 0.0, failure)
+                continue
             if failure.recovery is not Recovery.RETRY:
                 raise failure
-            try:
-                await self._caller.wait("complete", budget, failure)
-            except RetriesExhaustedError:
-                await self._log.save(state=State.SENDING)  # it is certain that it was not completed
-                raise
+            await self._caller.wait("complete", budget, failure)
 
     async def verified(
         self, session: Session, receipts: Mapping[int, Receipt]
@@ -76,11 +82,21 @@ class Completer:
                 "complete: it may have been sent before, and the destination cannot be asked",
                 operation="complete",
             )
-        completion = await self._caller.call(
-            "verify", lambda: verify(session, receipts), repeatable=True
+        try:
+            completion = await self._caller.call(
+                "verify", lambda: verify(session, receipts), repeatable=True
+            )
+        except SessionExpiredError as error:
+            gone = error
+        else:
+            self._course.completing = False
+            return completion
+        # Gone, maybe because it was completed: a new session could be a second upload.
+        raise OutcomeUnknownError(
+            f"the session is gone, and it may have been completed: {gone.message}",
+            operation="verify",
+            status=gone.status,
         )
-        self._course.completing = False
-        return completion
 
     async def _settled(
         self, session: Session, receipts: Mapping[int, Receipt], failure: TransportError

@@ -43,13 +43,14 @@ class Course:
 
     `unsettled` tells that an earlier run may have posted, and the server has not told otherwise
     yet; `creating` that `create` was sent and not answered; `completing` that `complete` was, where
-    it cannot be taken back.
+    it cannot be taken back; `spent` that every part is stored.
     """
 
     session: Session | None
     unsettled: bool
     creating: bool = False
     completing: bool = False
+    spent: bool = False
     sender: Sender | None = None
     resumed_from: int | None = None
     completion: Completion | None = None
@@ -63,4 +64,4 @@ class Course:
 
     def is_spent(self) -> bool:
         """Whether the source is needed no more, unless the last part has to be sent again."""
-        return self.sender is not None and self.sender.is_spent
+        return self.spent or (self.sender is not None and self.sender.is_spent)

@@ -25,7 +25,8 @@ from uploader.errors import (
     UploaderError,
 )
 from uploader.journal import State
-from uploader.model import Outcome
+from uploader.model import Completion, Outcome
+from uploader.transport import Moment
 
 LAST_QUESTION = 1.0
 """Seconds to learn the fate of a last part, or to drop what the server holds, when the caller
@@ -52,12 +53,15 @@ class Ending:
         self._stop = stop
         self._tally = tally
         self._completer = completer
+        self._commits = prepared.transport.capabilities.irreversible is Moment.COMPLETE
 
     @property
     def in_doubt(self) -> bool:
         """Whether a request that cannot be taken back may have been acted on."""
         course = self._course
-        if course.unsettled or course.completing or (course.creating and self._caller.in_flight):
+        if course.unsettled or course.completing or course.completion is not None:
+            return True
+        if course.creating and self._caller.in_flight:
             return True
         if self._log.entry.state in (State.PROCESSING, State.UNKNOWN):
             return not (self._prepared.at_once and self._log.entry.state is State.UNKNOWN)
@@ -73,11 +77,13 @@ class Ending:
         error = lost or UploadCancelledError(
             "the upload was cancelled" if cancelled else "the upload was suspended"
         )
-        if self._log.entry.state is State.PROCESSING:
+        completion = self._course.completion or Completion()
+        if self._log.entry.state is State.PROCESSING or self._course.completion is not None:
+            known = Standing(Outcome.PROCESSING, completion.location, completion.fields)
             if file_lost:  # it has served its purpose
-                return Standing(Outcome.PROCESSING)
+                return known
             error.hint("every byte was confirmed already: the destination goes on by itself")
-            return Standing(Outcome.PROCESSING, error=error)
+            return replace(known, error=error)
         if not self.in_doubt:
             return Standing(outcome, error=error)
         if not self._course.creating:
@@ -100,13 +106,14 @@ class Ending:
             return
         with contextlib.suppress(UploaderError, TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(LAST_QUESTION):
+                self._log.permit()  # another run may be sending into it
                 await self._caller.once(abort(session))
 
     async def recorded(self, standing: Standing) -> Standing:
         """Write the outcome and give the lease back; say so when it cannot be written."""
         self._tally.flush()
         state, error = standing.state, standing.error
-        if standing.outcome is Outcome.SUSPENDED and self._last_part_is_not_out:
+        if standing.outcome is Outcome.SUSPENDED and self._is_not_committed:
             state = State.SENDING
         opening = self._log.entry.state is State.OPENING
         if (
@@ -120,7 +127,7 @@ class Ending:
             if state is not None and not (state is State.UNKNOWN is self._log.entry.state):
                 await self._log.save(
                     state=state,
-                    location=standing.location,
+                    location=standing.location or self._log.entry.location,
                     fields={**self._log.entry.fields, **standing.fields},
                     error=error.to_dict() if error is not None else None,
                 )
@@ -134,11 +141,12 @@ class Ending:
         return standing
 
     @property
-    def _last_part_is_not_out(self) -> bool:
-        """Whether it is certain that the last part, which was announced, was not stored."""
+    def _is_not_committed(self) -> bool:
+        """Whether it is certain that what was announced as irreversible was not done."""
+        if self._log.entry.state is not State.COMMITTING:
+            return False
         sender = self._course.sender
-        announced = self._log.entry.state is State.COMMITTING
-        return announced and sender is not None and sender.certain
+        return not self.in_doubt if self._commits else sender is not None and sender.certain
 
     async def _reconcile(self, otherwise: Standing) -> Standing | None:
         """Ask once, briefly, whether the irreversible request arrived."""
@@ -153,12 +161,13 @@ class Ending:
         course, plan = self._course, self._prepared.plan
         session, query = course.session, self._prepared.abilities.query
         assert session is not None
-        if course.completing:
-            # Asked only of what is past: a request that may still be read proves nothing.
+        if self._commits:
+            is_out = course.completing
             completion = await self._completer.verified(session, course.receipts)
             if completion is None:
-                course.completing = True
-                return None
+                # Of what is past that is certain: a request that may still be read proves nothing.
+                course.completing, course.unsettled = is_out, False
+                return None if is_out else otherwise
             course.completion = completion
             return Standing(Outcome.PROCESSING, completion.location, completion.fields)
         if query is None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from uploader.engine.abilities import Abilities
 from uploader.engine.caller import FlowCaller, unknown
 from uploader.engine.progress import Tally
-from uploader.engine.resuming import ASKED, LAG
+from uploader.engine.resuming import ASKED, LAG, RESYNCED
 from uploader.engine.settings import Clock
 from uploader.errors import (
     AuthenticationError,
@@ -198,7 +198,7 @@ class OrderedSender:
             asks = _asks_first(failure) or (give_up is not None and doubted)
             reached = state.start
             if asks and await self._is_stored(state, failure, give_up):
-                receipt = Receipt(part.index, {"resynced": True})
+                receipt = Receipt(part.index, RESYNCED, part.length)
                 break
             if state.start > reached and isinstance(give_up, RetriesExhaustedError | None):
                 budget.refund(self._clock.monotonic())

@@ -44,7 +44,7 @@ class Prepared:
     @property
     def at_once(self) -> bool:
         """Whether the whole content goes in one request, without a session."""
-        return self.plan.count == 1 and self.abilities.put is not None
+        return self.plan.count == 1 and self.session is None and self.abilities.put is not None
 
 
 def prepare(

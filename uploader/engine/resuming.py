@@ -7,8 +7,8 @@ all that was confirmed, and at most one part more. Anything else is unknown, nev
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from uploader.engine.abilities import Abilities
 from uploader.engine.caller import FlowCaller
@@ -22,6 +22,10 @@ ASKED = 3
 """How often a server is asked whose answer does not fit: a status may lag behind the upload."""
 ADOPTED = "session "
 """How the key of an upload begins whose session the caller opened."""
+STALE: Final[Mapping[str, Any]] = {"stale": True}
+"""The receipt of a part that died with its session; its content's digest counts all the same."""
+RESYNCED: Final[Mapping[str, Any]] = {"resynced": True}
+"""The receipt of a part that the server was asked for, and whose answer nobody has."""
 LAG = 2.0
 """Seconds between these questions."""
 
@@ -76,10 +80,11 @@ def first_missing(
 
 
 def recorded_receipts(plan: Plan, records: Iterable[PartRecord]) -> dict[int, Receipt]:
-    """Return the receipts of recorded parts; the lengths of all add up to the whole."""
+    """Return the receipts of the recorded parts of this session, with their lengths."""
     return {
         each.index: Receipt(each.index, each.receipt, plan.part(each.index).length)
         for each in records
+        if each.receipt != STALE
     }
 
 
@@ -92,14 +97,13 @@ def held_parts(
     holds and that was never recorded may have other content: it is sent again.
     """
     held: dict[int, Receipt] = {}
-    for record in records:
-        receipt = Receipt(record.index, record.receipt)
-        if told is not None:
-            found = told.get(record.index)
-            if found is None or not _same(record.receipt, found, plan.part(record.index)):
-                continue
-            receipt = Receipt(record.index, {**found.fields, **record.receipt}, found.length)
-        held[record.index] = receipt
+    for index, receipt in recorded_receipts(plan, records).items():
+        if told is None:
+            held[index] = receipt
+            continue
+        found = told.get(index)
+        if found is not None and _same(receipt.fields, found, plan.part(index)):
+            held[index] = replace(receipt, fields={**found.fields, **receipt.fields})
     return held
 
 
@@ -221,8 +225,9 @@ class Resumption:
         query, told = self._query, None
         if query is not None:
             confirmed = await self._question(entry, lambda: query(session))
-            if confirmed.processing is not None:
-                return Point(plan.count, plan.size, confirmed.processing)
+            said = confirmed.processing
+            if said is not None and said.is_terminal:
+                return Point(plan.count, plan.size, said)
             told = confirmed.receipts or {}
         held = held_parts(plan, records, told)
         index = next((number for number in range(plan.count) if number not in held), plan.count)

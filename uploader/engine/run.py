@@ -21,6 +21,8 @@ from uploader.engine.logbook import Logbook
 from uploader.engine.prepare import Prepared
 from uploader.engine.progress import Tally
 from uploader.engine.resuming import (
+    RESYNCED,
+    STALE,
     Point,
     Resumption,
     forgotten,
@@ -44,8 +46,8 @@ from uploader.errors import (
     UploadCancelledError,
     UploaderError,
 )
-from uploader.journal import State
-from uploader.model import Completion, Outcome, Processing, Session, UploadResult
+from uploader.journal import PartRecord, State
+from uploader.model import Completion, Outcome, Processing, Receipt, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.transport import Moment
 
@@ -227,7 +229,7 @@ class UploadRun:
         """Send what is missing; return the server's last word when it has ended already."""
         course, plan = self._course, self.prepared.plan
         point = await self._go_on()
-        if point.ended is not None or course.completion is not None:
+        if course.completion is not None or (point.ended is not None and not self._commits):
             return point.ended
         sending = Sending(
             self._engine,
@@ -245,11 +247,20 @@ class UploadRun:
             return None
         if course.session is None:
             course.session = await self._create()
-        ended_already = await sending.parts(course.session, point)
-        if self._commits:
-            course.completion = await self._completer.complete(course.session, course.receipts)
+        told = point.ended or await sending.parts(course.session, point)
+        course.spent = True
         self.tally.confirm(plan.size)
-        return ended_already
+        if self._commits and (told is None or told.error is None):
+            course.completion = await self._completed(course.session, told)
+        return told
+
+    async def _completed(self, session: Session, told: Processing | None) -> Completion:
+        """Complete the upload, unless the server has told that it was."""
+        receipts = self._course.receipts
+        found = told.completion if told is not None else None
+        if found is not None and self._abilities.verify is not None:
+            found = await self._completer.verified(session, receipts)
+        return found or await self._completer.complete(session, receipts)
 
     async def _go_on(self) -> Point:
         """Return where to begin: at the start, or where an earlier run was interrupted."""
@@ -269,8 +280,7 @@ class UploadRun:
             if is_adopted(entry):
                 raise  # another session would be another post than the one that was asked for
             self.teller.tell(events.SessionRestarted, reason=error.message)
-            course.session = None
-            await self._log.save(session=None, confirmed=0, state=State.QUEUED)
+            await self._forget_session()
             return Point(0)
         plan = self.prepared.plan
         if not point.is_whole(plan):
@@ -282,15 +292,27 @@ class UploadRun:
     async def _point(self, session: Session) -> Point:
         """Ask where a session stands; a completion that was lost is learnt first."""
         plan, records = self.prepared.plan, await self._log.parts()
+        receipts = recorded_receipts(plan, records)
         if self._commits and may_be_committed(self._log.entry):
-            receipts = recorded_receipts(plan, records)
             completion = await self._completer.verified(session, receipts)
             if completion is not None:
                 self._course.completion = completion
                 return Point(plan.count, plan.size, receipts=receipts)
             self._course.unsettled = False
             await self._log.save(state=State.SENDING)
-        return await self._resumption().point(self._log.entry, session, plan, records)
+        point = await self._resumption().point(self._log.entry, session, plan, records)
+        if self._commits and point.receipts is None:
+            parts = map(plan.part, range(point.index))
+            unseen = {each.index: Receipt(each.index, RESYNCED, each.length) for each in parts}
+            self._course.receipts.update(unseen | receipts)
+        return point
+
+    async def _forget_session(self) -> None:
+        """Let a new session be opened, into which no part was sent."""
+        for each in await self._log.parts():
+            await self._log.save(part=PartRecord(each.index, each.digest, STALE))
+        self._course.session = self.prepared.session = None
+        await self._log.save(session=None, confirmed=0, state=State.QUEUED)
 
     async def _prove_content(self) -> None:
         """Refuse to go on when a part that was sent has other content now."""
@@ -330,6 +352,7 @@ class UploadRun:
             prepared.plan = planner.fits(session.plan, prepared.plan.size)
             changes["plan"] = prepared.plan
         session = replace(session, created_at=created_at, plan=None)
+        self._course.session = prepared.session = session
         await self._log.save(
             state=State.SENDING, session=session, fields=dict(session.fields), **changes
         )
@@ -346,9 +369,15 @@ class UploadRun:
     async def _look_back(self) -> Standing:
         """Ask about an upload of a restored journal; only that it is posted can be believed."""
         session, plan = self._course.session, self.prepared.plan
-        if session is not None:
+        if session is not None and self._commits:
+            # By what it holds of its parts nothing is proved, and nothing of it is recorded.
+            receipts = recorded_receipts(plan, await self._log.parts())
+            self._course.completion = await self._completer.verified(session, receipts)
+            if self._course.completion is not None:
+                return await self._watch(None)
+        elif session is not None:
             point = await self._point(session)
-            if point.is_whole(plan) and not self._lacks_completion:
+            if point.is_whole(plan):
                 standing = await self._watch(point.ended)
                 if standing.outcome is not Outcome.FAILED:
                     return standing
@@ -368,7 +397,7 @@ class UploadRun:
             point = await self._point(session)
         except SessionExpiredError:
             return Standing(Outcome.SUSPENDED)
-        if point.ended is not None:
+        if point.ended is not None and (point.ended.is_terminal or not self._commits):
             return ended(point.ended, session.fields)
         if point.is_whole(self.prepared.plan) and not self._lacks_completion:
             return await self._processing(None) if self._commits else await self._watch(None)

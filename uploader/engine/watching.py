@@ -58,6 +58,8 @@ class Watcher:
         if session is None:
             assert completion is not None
             return Standing(Outcome.DONE, completion.location, completion.fields)
+        if processing is not None and processing.error is not None:
+            return ended(processing, session.fields)
         if completion is None:
             completion = await self._caller.call(
                 "complete", lambda: self._transport.complete(session, {}), repeatable=True
