@@ -76,6 +76,10 @@ class Contender(ABC):
         """Publish one file without blocking the caller's loop: a thread, as people do."""
         await asyncio.to_thread(self.upload, path, title)
 
+    def told(self) -> float | None:
+        """Return the processor seconds that metrics and logs took so far; `None` if not counted."""
+        return None
+
     async def close_async(self) -> None:
         """Give back what `upload_async` took; nothing for those that use threads."""
         return

@@ -85,6 +85,8 @@ class Run:
     peak_was_reset: bool = False
     peak_anon: int | None = None
     peak_file: int | None = None
+    told: float | None = None
+    """Processor seconds of metrics and logs, where they were counted."""
     repeats: int = 1
     idle_lateness: list[float] = field(default_factory=list, repr=False)
     lateness: list[float] = field(default_factory=list, repr=False)
