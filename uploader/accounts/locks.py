@@ -22,6 +22,7 @@ try:
 except ImportError:  # Windows: processes are not held apart there
     fcntl = None  # type: ignore[assignment]
 
+_flock: Final = getattr(fcntl, "flock", None)
 LOOK_EVERY: Final = 0.02
 """Seconds between two tries: flock(2) knows no time limit."""
 
@@ -60,15 +61,15 @@ def _wait(fd: int, account: str, timeout: float, pause: Callable[[float], object
 
 
 def _lock(fd: int) -> bool:
-    if fcntl is None:
+    if _flock is None:
         return True
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
 def _unlock(fd: int) -> None:
-    if fcntl is not None:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+    if _flock is not None:
+        _flock(fd, fcntl.LOCK_UN)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Operation = Literal["creator_info", "init", "put", "status", "cancel"]
+Operation = Literal["creator_info", "init", "put", "status", "cancel", "token", "revoke"]
 OPERATIONS: tuple[str, ...] = get_args(Operation)
 
 _PUT_ONLY = ("reset_after", "stall_after", "slow", "early_status", "expire", "partial_keep")

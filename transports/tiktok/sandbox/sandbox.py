@@ -21,9 +21,11 @@ from typing import Self
 from transports.tiktok.sandbox.book import SCOPES, Book, Token
 from transports.tiktok.sandbox.clock import SandboxClock
 from transports.tiktok.sandbox.faults import Fault, FaultQueue
+from transports.tiktok.sandbox.oauth import OAuth
 from transports.tiktok.sandbox.posts import FAILED, Post, RequestRecord
 from transports.tiktok.sandbox.server import Host
 from transports.tiktok.sandbox.switches import Switches
+from transports.tiktok.sandbox.webhooks import Webhooks
 
 _STOP_SECONDS = 0.15
 
@@ -70,6 +72,8 @@ class Sandbox:
         self._book = Book(
             clock=self.clock, switches=self.switches, processing_seconds=processing_seconds
         )
+        self.oauth = OAuth(self._book)
+        self.webhooks = Webhooks(self._book, self.oauth)
         self.access_token = self._accept(access_token, "sandbox-creator")
         self._running: _Running | None = None
         self._stopped = threading.Event()
@@ -128,6 +132,7 @@ class Sandbox:
             self._book,
             self._faults,
             pool,
+            oauth=self.oauth,
             origin=self._public_base_url or self.base_url,
             rate_limits=self._rate_limits,
             # Behind a proxy the Host header is the proxy's business.

@@ -13,10 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from transports.tiktok.sandbox import api
+from transports.tiktok.sandbox import api, oauth
 from transports.tiktok.sandbox.api import Api
 from transports.tiktok.sandbox.book import Book
 from transports.tiktok.sandbox.faults import Fault, FaultQueue
+from transports.tiktok.sandbox.oauth import OAuth
 from transports.tiktok.sandbox.peer import Peer
 from transports.tiktok.sandbox.posts import RequestRecord
 from transports.tiktok.sandbox.rules import ApiRefusal, status_of
@@ -36,11 +37,12 @@ class Host:
     """Serve one sandbox on one loop."""
 
     def __init__(
-        self, book: Book, faults: FaultQueue, pool: Executor, *, origin: str, rate_limits: bool,
-        check_host: bool,
+        self, book: Book, faults: FaultQueue, pool: Executor, *, oauth: OAuth, origin: str,
+        rate_limits: bool, check_host: bool,
     ) -> None:  # fmt: skip
         self._book = book
         self._faults = faults
+        self._oauth = oauth
         self._origin = origin
         self._trap = origin + TRAP_PATH
         self._api = Api(book, rate_limits=rate_limits)
@@ -66,9 +68,11 @@ class Host:
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         target = urlsplit(request.raw_path)
         self._note_credentials(request, target.path, target.query)
-        operation = api.PATHS.get(target.path)
+        operation = api.PATHS.get(target.path) or oauth.PATHS.get(target.path)
         if operation is not None:
             return await self._call(request, operation)
+        if target.path == oauth.AUTHORIZE_PATH and request.method == "GET":
+            return self._consent(target.query)
         if target.path in UPLOAD_PATHS and request.method == "PUT":
             record = self._book.record("put")
             return await self._uploads.put(request, record, await self._fault("put", record))
@@ -136,6 +140,8 @@ class Host:
 
     def _answer(self, request: web.BaseRequest, record: RequestRecord, body: bytes) -> web.Response:
         operation = record.operation
+        if operation in oauth.PATHS.values():
+            return _json(*self._oauth.call(operation, body, request.content_type))
         try:
             token = self._api.authorise(operation, request.headers.get("Authorization"))
             data, post = self._api.call(operation, token, body, request.content_type, self._origin)
@@ -143,6 +149,13 @@ class Host:
             return self._refusal(status_of(refusal.code, operation), refusal.code, refusal.message)
         record.publish_id = post.publish_id if post else None
         return _json(200, self._api.envelope(data, bare=data is None))
+
+    def _consent(self, query: str) -> web.Response:
+        """Answer the login page, as if the user had pressed the button at once."""
+        record = self._book.record("authorize")
+        target = self._oauth.authorize(query)
+        record.status = 400 if target is None else 302
+        return web.Response(status=record.status, headers={"Location": target} if target else {})
 
     def _refusal(self, status: int, code: str, message: str) -> web.Response:
         headers = {}
