@@ -60,9 +60,11 @@ def test_an_object_is_put_once(
     file = video(tmp_path, 11_000_001)
     to = f"s3://{bucket.name}/films/a clip.mp4"
 
-    done = put(capsys, server.url, file, to, *PARTS, "--set", "cache_control=no-store", "--json")
-    again = put(capsys, server.url, file, to)
-    anew = put(capsys, server.url, file, to, "--again")
+    words = (capsys, server.url, file, to, "--set", "cache_control=no-store")
+
+    done = put(*words, *PARTS, "--json")
+    again = put(*words)
+    anew = put(*words, "--again")
 
     assert (done.code, done.err, again.code, anew.code) == (0, "", 0, 0)
     (result,) = json.loads(done.out)["results"]

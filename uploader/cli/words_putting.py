@@ -32,7 +32,7 @@ from uploader.cli.options import (
 
 
 def put(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What to upload.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="What to upload.")],
     url: Annotated[
         str,
         typer.Argument(metavar="URL", help='Where to; in one that ends in "/", by its own name.'),

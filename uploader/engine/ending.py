@@ -32,6 +32,9 @@ LAST_QUESTION = 1.0
 """Seconds to learn the fate of a last part, or to drop what the server holds, when the caller
 stops: a command must end within two."""
 
+PATIENCE = 5.0
+"""Seconds for the server to drop it when nobody has stopped the run."""
+
 
 class Ending:
     """Say how an upload stands when its run is over, and write it down."""
@@ -105,7 +108,8 @@ class Ending:
         if is_adopted(self._log.entry):
             return
         with contextlib.suppress(UploaderError, TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(LAST_QUESTION):
+            stopped = self._stop.reason is not None
+            async with asyncio.timeout(LAST_QUESTION if stopped else PATIENCE):
                 self._log.permit()  # another run may be sending into it
                 await self._caller.once(abort(session))
 
