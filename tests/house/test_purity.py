@@ -25,6 +25,7 @@ EDGES = {
     "credentials",
     "factory",
     "google_credentials",
+    "media_file",
     "preflight",
     "sandbox",
     "service",
