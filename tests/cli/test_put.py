@@ -17,6 +17,7 @@ from tests.gcs.emulator import Emulator
 from tests.s3.gate import REGION
 from tests.s3.rig import OWNER, Bucket, S3Server
 from tests.tus.stand_in import StandIn
+from transports.s3.credentials import _Found
 from transports.tiktok.sandbox import Sandbox
 from uploader.cli.states import meaning
 from uploader.journal import STREAM, Entry, State
@@ -41,6 +42,8 @@ def bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, os.devnull)
+    # What botocore found is kept for the process, and other tests share this one.
+    monkeypatch.setattr("transports.s3.credentials._FOUND", _Found())
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", OWNER.key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", OWNER.secret)
     monkeypatch.setenv("AWS_REGION", REGION)
