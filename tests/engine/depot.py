@@ -68,6 +68,10 @@ class Depot:
         with self._lock:
             self._faults[operation].extend(faults)
 
+    def forget_faults(self) -> None:
+        with self._lock:
+            self._faults.clear()
+
     def count(self, operation: str) -> int:
         with self._lock:
             return Counter(each.partition(" ")[0] for each in self.requests)[operation]

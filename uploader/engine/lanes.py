@@ -56,10 +56,6 @@ class LaneSender:
     `room()` is held by each lane but the first: the process has only so many.
     """
 
-    in_doubt = False
-    is_out = False
-    certain = False
-
     def __init__(
         self,
         *,
@@ -113,23 +109,31 @@ class LaneSender:
             asyncio.create_task(self._run_lane(extra=number > 0), name=f"uploader-lane-{number}")
             for number in range(count)
         ]
+        failure: BaseException | None = None
         try:
-            await self._until_done(set(tasks))
+            failure = await self._until_done(set(tasks))
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+            # All are heard: asyncio complains of an exception that nobody asked for.
+            failures = list(filter(None, map(_failure_of, tasks)))
+        if failure is not None or failures:
+            raise failure or failures[0]
 
-    async def _until_done(self, running: set[asyncio.Task[None]]) -> None:
-        """Wait for all, for the first failure, or until who still waits for room has no work."""
+    async def _until_done(self, running: set[asyncio.Task[None]]) -> BaseException | None:
+        """Wait for all, for the first failure, or until who still waits for room has no work.
+
+        Nobody has once a lane was told to begin no further part.
+        """
+        stopped = False
         while running:
             ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            failed = any(not task.cancelled() and task.exception() for task in ended)
-            if failed or not (self._missing or self._lanes):
-                return
+            failure = next(filter(None, map(_failure_of, ended)), None)
+            stopped = stopped or any(task.cancelled() for task in ended)
+            if failure is not None or not (self._lanes or (self._missing and not stopped)):
+                return failure
+        return None
 
     async def _run_lane(self, *, extra: bool) -> None:
         if not extra:
@@ -149,9 +153,6 @@ class LaneSender:
                     await self._hooks.before(part)
                     receipt = await self._send(lane, part)
                     digest = lane.reader.digests.pop(part.index, None)
-                    self._stored += part.length
-                    lane.sent = 0
-                    self._tally.confirm(self._stored)
                     await self._hooks.after(part, receipt, digest)
                 except BaseException:
                     self._missing.appendleft(part)
@@ -166,8 +167,10 @@ class LaneSender:
             yield lane
         finally:
             self._lanes.remove(lane)
-            await lane.reader.stop()
-            allowance.close()
+            try:
+                await lane.reader.stop()
+            finally:
+                allowance.close()
 
     async def _send(self, lane: _Lane, part: Part) -> Receipt:
         budget, first = self._caller.budget(), self._clock.monotonic()
@@ -189,7 +192,10 @@ class LaneSender:
             if failure.recovery in (Recovery.NONE, Recovery.RESTART):
                 raise failure
             await self._caller.wait("put", budget, failure)
+        self._stored += part.length
+        lane.sent = 0
         self._tally.flush()
+        self._tally.confirm(self._stored)
         self._listener.part_confirmed(part, self._clock.monotonic() - first)
         return receipt
 
@@ -216,3 +222,7 @@ class LaneSender:
         )
         self._listener.part_started(part, attempt)
         return await self._caller.once(self._hooks.flow(part, body))
+
+
+def _failure_of(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() or not task.done() else task.exception()

@@ -80,6 +80,8 @@ class _Try:
     final: bool
     start: int
     """The first byte that the server lacks: the part's own, or one within where prefixes count."""
+    furthest: int
+    """The furthest that `start` ever was: only beyond it there is progress."""
     attempt: int = 0
     renewed: bool = False
     doubtful: bool = False
@@ -169,9 +171,9 @@ class OrderedSender:
             irreversible = self._transport.capabilities.irreversible is Moment.LAST_PART
             final = irreversible and self._plan.is_last(part)
             await self._before(part, final=final)
-            state = _Try(part, final, max(part.start, start), suspect=final and self._suspect)
+            begin = max(part.start, start)
+            state = _Try(part, final, begin, begin, suspect=final and self._suspect)
             receipt = await self._send(state)
-            self._tally.confirm(part.stop)
             digest = self._reader.digests.pop(index, None)
             await self._after(part, receipt, digest, final=final)
             self._current = self._body = None
@@ -196,14 +198,15 @@ class OrderedSender:
             give_up = await self._pause(budget, failure)
             doubted = state.doubtful or state.suspect
             asks = _asks_first(failure) or (give_up is not None and doubted)
-            reached = state.start
             if asks and await self._is_stored(state, failure, give_up):
                 receipt = Receipt(part.index, RESYNCED, part.length)
                 break
-            if state.start > reached and isinstance(give_up, RetriesExhaustedError | None):
+            if state.start > state.furthest and isinstance(give_up, RetriesExhaustedError | None):
+                state.furthest = state.start
                 budget.refund(self._clock.monotonic())
             elif give_up is not None:
                 raise give_up
+        self._tally.confirm(part.stop)
         self._listener.part_confirmed(part, self._clock.monotonic() - first)
         return receipt
 
@@ -288,17 +291,18 @@ class OrderedSender:
 
     async def _ask_again(self, state: _Try, failure: TransportError) -> Stored:
         """Ask until the answer fits: a status may lag behind the upload."""
-        stored = await self._ask(state, failure)
+        told = failure.offset if isinstance(failure, OffsetMismatchError) else None
+        stored = await self._ask(state, told)
         for _ in range(ASKED - 1):
             if stored is not Stored.UNTOLD or self._query is None or self.ended is not None:
                 break
             await self._clock.sleep(LAG)
-            stored = await self._ask(state, failure)
+            stored = await self._ask(state, None)
         return stored
 
-    async def _ask(self, state: _Try, failure: TransportError) -> Stored:
+    async def _ask(self, state: _Try, told: int | None) -> Stored:
+        """Learn what the server holds of a part; it has `told` already how many bytes it has."""
         part, partial = state.part, self._transport.capabilities.accepts_partial
-        told = failure.offset if isinstance(failure, OffsetMismatchError) else None
         if told is None or not partial:
             if self._query is None:
                 # Where nobody can be asked, a part is sent again; never the irreversible one.

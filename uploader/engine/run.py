@@ -350,6 +350,8 @@ class UploadRun:
         changes: dict[str, Any] = {}
         if session.plan is not None:
             prepared.plan = planner.fits(session.plan, prepared.plan.size)
+            for each in await self._log.parts():  # of a session that died, in its own cut
+                await self._log.save(part=PartRecord(each.index, None, STALE))
             changes["plan"] = prepared.plan
         session = replace(session, created_at=created_at, plan=None)
         self._course.session = prepared.session = session

@@ -62,6 +62,8 @@ class Sending:
         self._transport = prepared.transport
         self._limits = prepared.transport.capabilities
         self._turn = asyncio.Lock()
+        self._first = 0
+        """The first part that is not stored, where they go in any order."""
         self._content: dict[int, str] = {}
         """Digests of parts that were read for their destination's digests anyway."""
 
@@ -116,8 +118,10 @@ class Sending:
         try:
             await sender.send_all(point.index, point.start)
         finally:
-            await reader.stop()
-            allowance.close()
+            try:
+                await reader.stop()
+            finally:
+                allowance.close()
         return sender.ended
 
     async def _before_part(self, part: Part, *, final: bool) -> None:
@@ -182,10 +186,11 @@ class Sending:
         receipts[part.index] = receipt
         record = PartRecord(part.index, self._digest_of(part, digest), receipt.fields)
         async with self._turn:  # the record of an earlier part must not undo this one's
-            first = next(number for number in range(len(receipts) + 1) if number not in receipts)
+            while self._first in receipts:
+                self._first += 1
             if receipt.secrets:
                 changes["session"] = self._course.learn(receipt.secrets)
-            await self._log.save(part=record, confirmed=first, **changes)
+            await self._log.save(part=record, confirmed=self._first, **changes)
 
     # What destinations and journals want to know of a part's content.
 

@@ -100,6 +100,6 @@ class Stop:
 
     def _suspend(self, why: str) -> NoReturn:
         # Not `now`: a task that cancels itself would be cancelled once more at its next wait.
-        self.reason = StopReason.SUSPENDED
-        self.error = Suspended(why)
+        if self.reason is None:
+            self.reason, self.error = StopReason.SUSPENDED, Suspended(why)
         raise asyncio.CancelledError

@@ -251,9 +251,6 @@ class BlockSender(LaneSender):
                 async with self._lane(block, Plan(part.stop, part.stop, 1)) as lane:
                     await self._hooks.before(part)
                     receipt = await self._send(lane, part)
-                    self._stored += part.length
-                    lane.sent = 0
-                    self._tally.confirm(self._stored)
                     await self._hooks.after(part, receipt, None)
             finally:
                 del self.on_way[part.index]

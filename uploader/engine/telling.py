@@ -60,7 +60,7 @@ class Teller:
             part=part.index,
             length=part.length,
             seconds=seconds,
-            confirmed=part.stop,
+            confirmed=self._tally.confirmed,
         )
 
     def part_failed(self, part: Part, attempt: int, seconds: float, error: TransportError) -> None:

@@ -95,9 +95,15 @@ class Reader:
         if self._task is not None:
             self._task.cancel()
             # Not `await task`: its cancellation and our own could not be told apart.
-            await asyncio.wait((self._task,))
-            self._task = None
-        self._empty()
+            try:
+                await asyncio.wait((self._task,))
+            except asyncio.CancelledError:
+                # What it still reads has to come back, and the source may be closed after us.
+                await asyncio.wait((self._task,))
+                raise
+            finally:
+                self._task = None
+                self._empty()
 
     def _empty(self) -> None:
         while not self._queue.empty():
