@@ -225,9 +225,9 @@ def test_a_stream_that_fails_fails_its_upload(
     if before > PART:
         (entry,) = uploader.journal.latest(9)
         assert (entry.outcome, entry.holder) == (Outcome.FAILED, None)
-        assert [each.error for each in seen if isinstance(each, UploadFailed)] == [
-            SourceReadError.code
-        ]
+        until(lambda: any(isinstance(each, UploadFailed) for each in seen))
+        failed = [each.error for each in seen if isinstance(each, UploadFailed)]
+        assert failed == [SourceReadError.code]
 
 
 def test_parts_go_out_as_they_come(server: S3Server, bucket: Bucket, uploader: Uploader) -> None:
@@ -334,7 +334,8 @@ async def test_cancelling_drops_what_was_sent(
         await asyncio.to_thread(
             until, lambda: any(isinstance(each, UploadCancelled) for each in seen)
         )
-        assert blocks_of(uploader).used == 0
+        blocks = blocks_of(uploader)
+        await asyncio.to_thread(until, lambda: not blocks.used)
     assert entry.name == ""
 
 
