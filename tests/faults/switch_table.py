@@ -61,6 +61,13 @@ HARMLESS = (
     Switches(uploaded_bytes="absent"),
     Switches(uploaded_bytes_lag=30.0),
     Switches(cancel="accepted"),
+    Switches(post_id_name="publicly_available_post_id"),
+    # Of posts by address, and of drafts.
+    Switches(pending_drafts=0),
+    Switches(url_ownership="unchecked"),
+    Switches(pull="fails"),
+    Switches(pull_seconds=60.0),
+    Switches(pull_bytes=1),
 )
 
 

@@ -29,7 +29,7 @@ MODIFIERS = {
 }
 EFFECTS = {field.name for field in fields(Fault)} - MODIFIERS
 # Small calls, and posts that are opened by another path: tests/tiktok walks them.
-NOT_ASKED = {"creator_info", "cancel", "token", "revoke"}
+NOT_ASKED = {"creator_info", "cancel", "token", "revoke", "inbox_init", "content_init"}
 DIRECT = DirectPost(privacy_level="SELF_ONLY")
 
 

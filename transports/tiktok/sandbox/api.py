@@ -1,4 +1,4 @@
-"""The JSON side: creator_info, init, status, cancel.
+"""The JSON side: creator_info, the three inits, status, cancel.
 
 Rule: maps a token and a body to `data`, or raises `ApiRefusal`; knows nothing of HTTP beyond the
 status that belongs to a code. https://developers.tiktok.com/doc/content-posting-api-get-started
@@ -8,10 +8,18 @@ import json
 import secrets
 from collections.abc import Mapping
 
-from transports.tiktok.sandbox.book import Book, Token
+from transports.tiktok.sandbox.book import Book, Creator, Token
+from transports.tiktok.sandbox.orders import (
+    CONTENT_FIELDS,
+    INBOX_FIELDS,
+    read_content,
+    read_inbox,
+)
 from transports.tiktok.sandbox.posts import FAILED, Post, StatusView
 from transports.tiktok.sandbox.rules import (
+    DIRECT_FIELDS,
     ApiRefusal,
+    Order,
     privacy_options,
     read_order,
     unknown_fields,
@@ -20,14 +28,32 @@ from transports.tiktok.sandbox.rules import (
 PATHS: Mapping[str, str] = {
     "/v2/post/publish/creator_info/query/": "creator_info",
     "/v2/post/publish/video/init/": "init",
+    "/v2/post/publish/inbox/video/init/": "inbox_init",
+    "/v2/post/publish/content/init/": "content_init",
     "/v2/post/publish/status/fetch/": "status",
     "/v2/post/publish/cancel/": "cancel",
 }
+INITS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "init": DIRECT_FIELDS,
+    "inbox_init": INBOX_FIELDS,
+    "content_init": CONTENT_FIELDS,
+}
+"""The operations that open a post, and the fields that each of them knows."""
 _SCOPES: Mapping[str, frozenset[str]] = {
     "creator_info": frozenset({"video.publish"}),
     "init": frozenset({"video.publish"}),
+    "inbox_init": frozenset({"video.upload"}),
+    # Which of them, the post_mode says.
+    "content_init": frozenset({"video.publish", "video.upload"}),
     "status": frozenset({"video.publish", "video.upload"}),
     "cancel": frozenset({"video.publish", "video.upload"}),
+}
+
+# Codes that stop a creator, and the inits whose tables have them.
+_STOPS: Mapping[str, frozenset[str]] = {
+    "spam_risk_too_many_posts": frozenset({"init", "content_init"}),
+    "spam_risk_user_banned_from_posting": frozenset({"init", "inbox_init", "content_init"}),
+    "reached_active_user_cap": frozenset({"init", "content_init"}),
 }
 
 Data = dict[str, object]
@@ -59,9 +85,10 @@ class Api:
         if operation == "creator_info":
             return self._creator_info(token), None
         fields = self._read(body, content_type)
-        if operation == "init":
-            post = self._init(token, fields, origin)
-            return {"publish_id": post.publish_id, "upload_url": post.url}, post
+        if operation in INITS:
+            post = self._init(operation, token, fields, origin)
+            data: Data = {"publish_id": post.publish_id}
+            return data if post.urls else {**data, "upload_url": post.url}, post
         post = self._find(token, fields)
         if operation == "cancel":
             self._cancel(post)
@@ -81,23 +108,45 @@ class Api:
     # -- operations ------------------------------------------------------------------------------
 
     def _creator_info(self, token: Token) -> Data:
+        creator = self._book.creators.get(token.account, Creator())
+        if creator.refusal is not None:
+            raise ApiRefusal(creator.refusal, "the creator may not post now")
         options = privacy_options(private=token.private, audited=self._book.switches.audited)
         return {
             "creator_avatar_url": "https://p16-sandbox.example.invalid/avatar.webp",
             "creator_username": token.account,
             "creator_nickname": token.account,
             "privacy_level_options": list(options),
-            "comment_disabled": False,
-            "duet_disabled": token.private,
-            "stitch_disabled": token.private,
-            "max_video_post_duration_sec": 600,
+            "comment_disabled": creator.comment_disabled,
+            "duet_disabled": creator.duet_disabled or token.private,
+            "stitch_disabled": creator.stitch_disabled or token.private,
+            "max_video_post_duration_sec": creator.max_video_post_duration_sec,
         }
 
-    def _init(self, token: Token, fields: Mapping[str, object], origin: str) -> Post:
-        for path in unknown_fields(fields):
-            self._book.violation(f"init: {path} is not a field that TikTok knows")
-        order = read_order(fields, self._book.switches, private=token.private)
+    def _init(
+        self, operation: str, token: Token, fields: Mapping[str, object], origin: str
+    ) -> Post:
+        for path in unknown_fields(fields, INITS[operation]):
+            self._book.violation(f"{operation}: {path} is not a field that TikTok knows")
+        order = self._order(operation, token, fields)
+        scope = "video.upload" if order.inbox else "video.publish"
+        if scope not in token.scopes:
+            raise ApiRefusal("scope_not_authorized", f"The user did not authorize {scope}")
+        refusal = self._book.creators.get(token.account, Creator()).refusal
+        if refusal is not None and operation in _STOPS.get(refusal, ()):
+            raise ApiRefusal(refusal, "the creator may not post now")
+        pending = self._book.pending_drafts(token.account)
+        if order.inbox and pending >= self._book.switches.pending_drafts:
+            raise ApiRefusal("spam_risk_too_many_pending_share", f"{pending} drafts are pending")
         return self._book.open_post(order, token, fields, origin)
+
+    def _order(self, operation: str, token: Token, fields: Mapping[str, object]) -> Order:
+        switches, owned = self._book.switches, self._book.owns
+        if operation == "inbox_init":
+            return read_inbox(fields, switches, owned)
+        if operation == "content_init":
+            return read_content(fields, switches, owned, private=token.private)
+        return read_order(fields, switches, private=token.private, owned=owned)
 
     def _status(self, post: Post) -> Data:
         switches = self._book.switches
@@ -106,8 +155,10 @@ class Api:
         data: Data = {"status": view.status}
         if view.fail_reason is not None:
             data["fail_reason"] = view.fail_reason
-        data["publicaly_available_post_id"] = self._post_id(view)  # [sic], TikTok's spelling
-        if switches.uploaded_bytes == "shown":
+        data[switches.post_id_name] = self._post_id(view)
+        if post.urls:
+            data["downloaded_bytes"] = post.downloaded_bytes(now - switches.uploaded_bytes_lag)
+        elif switches.uploaded_bytes == "shown":
             data["uploaded_bytes"] = post.uploaded_bytes(now - switches.uploaded_bytes_lag)
         return data
 
@@ -122,7 +173,7 @@ class Api:
 
     def _cancel(self, post: Post) -> None:
         # Documented for PULL_FROM_URL downloads only: "not near completion or in processing".
-        refused = self._book.switches.cancel == "refused"
+        refused = self._book.switches.cancel == "refused" and not post.urls
         if refused or post.complete or post.status == FAILED:
             raise ApiRefusal("publish_not_cancellable", "The publish cannot be cancelled")
         post.cancelled = self._book.clock.now()

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from transports.tiktok.sandbox.clock import SandboxClock
 from transports.tiktok.sandbox.posts import FAILED, Post, RequestRecord
@@ -20,7 +20,14 @@ from transports.tiktok.sandbox.switches import Switches
 
 SCOPES = ("video.publish", "video.upload")
 WINDOW_SECONDS = 60.0  # "each user access_token is limited to N requests per minute", sliding
-PER_WINDOW: Mapping[str, int] = {"init": 6, "creator_info": 20, "status": 30}
+PER_WINDOW: Mapping[str, int] = {
+    "init": 6,
+    "inbox_init": 6,
+    "content_init": 6,
+    "creator_info": 20,
+    "status": 30,
+}
+DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,21 @@ class Token:
     private: bool
     expires: float | None
     value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creator:
+    """What an account's owner has set, and whether TikTok takes posts of it.
+
+    Duets and stitches are off in private accounts, whatever is said here. `refusal` is the code
+    of a cap or a ban: creator info and the inits that document it answer with it.
+    """
+
+    comment_disabled: bool = False
+    duet_disabled: bool = False
+    stitch_disabled: bool = False
+    max_video_post_duration_sec: int = 600
+    refusal: str | None = None
 
 
 class Book:
@@ -47,6 +69,8 @@ class Book:
         self.requests: list[RequestRecord] = []
         self.violations: list[str] = []
         self.changed = threading.Condition()
+        self.creators: dict[str, Creator] = {}
+        self.verified_urls: tuple[str, ...] = ()
         self._by_id: dict[str, Post] = {}
         self._by_upload_id: dict[str, Post] = {}
         self._by_init: dict[tuple[str, str], list[Post]] = {}
@@ -102,15 +126,22 @@ class Book:
         if alive and self.switches.identical_init == "same_task":
             return alive[0]
         upload_id = str(self._digits())
+        source, urls = order.source, order.source.urls
         post = Post(
-            publish_id=f"v_pub_file~v2-1.{self._digits()}",
+            publish_id=f"{_shape(order)}.{self._digits()}",
             account=token.account,
             title=order.title,
             privacy_level=order.privacy_level,
             post_info=order.post_info,
-            size=order.size,
-            chunk_size=order.chunk_size,
-            total_chunk_count=order.count,
+            size=source.size,
+            chunk_size=source.chunk_size,
+            total_chunk_count=source.count,
+            media=order.media,
+            inbox=order.inbox,
+            urls=urls,
+            body=body,
+            completed=now + self.switches.pull_seconds if urls else None,
+            received=source.size if urls else 0,
             created=now,
             expires=now + self.switches.upload_url_seconds,
             duplicate_of=alive[0].publish_id if alive else None,
@@ -120,10 +151,39 @@ class Book:
             post_id=self._digits(),
             url=self._upload_url(upload_id, origin),
         )
-        self._by_id[post.publish_id] = self._by_upload_id[upload_id] = post
+        self._by_id[post.publish_id] = post
+        if not urls:
+            self._by_upload_id[upload_id] = post
         twins.append(post)
         self.posts.append(post)
         return post
+
+    def owns(self, url: str) -> bool:
+        """Tell whether an address lies below a verified prefix, or in a verified domain."""
+        host = urlsplit(url).hostname or ""
+        return any(
+            url.startswith(each) if "://" in each else host == each or host.endswith(f".{each}")
+            for each in self.verified_urls
+        )
+
+    def pending_drafts(self, account: str) -> int:
+        """Return how many drafts of the last 24 hours wait in an account's inbox."""
+        now = self.clock.now()
+        return sum(
+            post.account == account
+            and post.inbox
+            and not post.finished
+            and post.created > now - DAY_SECONDS
+            and post.view(now).status != FAILED
+            for post in self.posts
+        )
+
+    def finish_draft(self, post: Post) -> int:
+        """Let the creator make a public post of a draft; return its id."""
+        number = self._digits()
+        post.finished.append((self.clock.now(), number))
+        self.notify()
+        return number
 
     def post(self, publish_id: str) -> Post | None:
         """Return the post of a publish_id."""
@@ -159,3 +219,12 @@ class Book:
         base = f"{self.switches.upload_origin or origin}{self.switches.upload_path}"
         url = f"{base}?upload_id={upload_id}&upload_token={secrets.token_hex(16)}"
         return url + "f" * (self.switches.upload_url_length - len(url))
+
+
+def _shape(order: Order) -> str:
+    """Return how the ids of such posts begin."""
+    kind = "p" if order.media == "photos" else "v"
+    place = "inbox" if order.inbox else "pub"
+    if order.source.urls:
+        return f"{kind}_{place}_url~v2"
+    return f"{kind}_{place}_file~v2" if order.inbox else f"{kind}_{place}_file~v2-1"

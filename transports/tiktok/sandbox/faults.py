@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Operation = Literal["creator_info", "init", "put", "status", "cancel", "token", "revoke"]
+Operation = Literal[
+    "creator_info",
+    "init",
+    "inbox_init",
+    "content_init",
+    "put",
+    "status",
+    "cancel",
+    "token",
+    "revoke",
+]
 OPERATIONS: tuple[str, ...] = get_args(Operation)
 
 _PUT_ONLY = ("reset_after", "stall_after", "slow", "early_status", "expire", "partial_keep")

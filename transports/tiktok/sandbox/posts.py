@@ -14,6 +14,8 @@ from transports.tiktok.sandbox.clock import SandboxClock
 from transports.tiktok.sandbox.switches import Switches
 
 PROCESSING_UPLOAD = "PROCESSING_UPLOAD"
+PROCESSING_DOWNLOAD = "PROCESSING_DOWNLOAD"
+SEND_TO_USER_INBOX = "SEND_TO_USER_INBOX"
 PUBLISH_COMPLETE = "PUBLISH_COMPLETE"
 FAILED = "FAILED"
 
@@ -78,6 +80,16 @@ class Post:
     total_chunk_count: int
     created: float
     expires: float
+    media: str = "video"
+    """`video` or `photos`."""
+    inbox: bool = False
+    """A draft, which the creator finishes in the app."""
+    urls: tuple[str, ...] = ()
+    """Where the media are pulled from; none for an upload of a file."""
+    body: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The init as it was sent."""
+    finished: list[tuple[float, int]] = field(default_factory=list)
+    """When the creator made a post of the draft, and its id; once for each post."""
     duplicate_of: str | None = None
     """publish_id of an earlier init with the same body for the same account, not failed."""
     answered: bool = False
@@ -119,8 +131,8 @@ class Post:
 
     @property
     def complete(self) -> bool:
-        """Tell whether every byte is stored."""
-        return self.completed is not None
+        """Tell whether every byte is stored, or downloaded."""
+        return self.completed is not None and self.completed <= self.clock.now()
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -130,23 +142,36 @@ class Post:
     # -- what the rules ask ----------------------------------------------------------------------
 
     def view(self, at: float) -> StatusView:
-        """Return the state at a moment: PROCESSING_UPLOAD, then PUBLISH_COMPLETE or FAILED."""
+        """Return the state at a moment: on its way, then in the inbox, posted or FAILED."""
+        under_way = StatusView(PROCESSING_DOWNLOAD if self.urls else PROCESSING_UPLOAD)
         if self.cancelled is not None and at >= self.cancelled:
             return StatusView(FAILED, "publish_cancelled")
         if self.completed is None or at < self.completed:
             lost = at >= self.expires and self.switches.expired_task == "failed"
-            return StatusView(FAILED, "internal") if lost else StatusView(PROCESSING_UPLOAD)
+            return StatusView(FAILED, "internal") if lost and not self.urls else under_way
+        if self.urls and self.switches.pull == "fails":
+            return StatusView(FAILED, f"{self.media.removesuffix('s')}_pull_failed")
         done = self.completed + self.processing_seconds
         if self.switches.stuck_processing or at < done:
-            return StatusView(PROCESSING_UPLOAD)
+            return under_way
         if self.switches.fail_reason is not None:
             return StatusView(FAILED, self.switches.fail_reason)
+        if self.inbox:
+            posts = tuple(number for moment, number in self.finished if moment <= at)
+            return StatusView(PUBLISH_COMPLETE if posts else SEND_TO_USER_INBOX, post_ids=posts)
         return StatusView(PUBLISH_COMPLETE, post_ids=self._public_ids(at - done))
 
     def uploaded_bytes(self, at: float) -> int:
         """Return how many bytes were stored at a moment."""
         index = bisect_right(self._history, at, key=lambda entry: entry[0])
         return self._history[index - 1][1] if index else 0
+
+    def downloaded_bytes(self, at: float) -> int:
+        """Return how much of the media was downloaded at a moment."""
+        assert self.completed is not None  # a download's end is known from its beginning
+        whole = self.completed - self.created
+        share = 1.0 if at >= self.completed else max(0.0, (at - self.created) / whole)
+        return int(self.size * share)
 
     def expected(self) -> tuple[int, int]:
         """Return the only range that is acceptable now, `last` inclusive."""

@@ -6,9 +6,10 @@ beside it; where those are silent, `Switches` decides.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
+from urllib.parse import urlsplit
 
 from transports.tiktok.sandbox.posts import Post
 from transports.tiktok.sandbox.switches import Switches
@@ -34,6 +35,8 @@ TOGGLES = (
 )
 POST_FIELDS = frozenset({"privacy_level", "title", "video_cover_timestamp_ms", *TOGGLES})
 SOURCE_FIELDS = frozenset({"source", "video_size", "chunk_size", "total_chunk_count", "video_url"})
+DIRECT_FIELDS = {"post_info": POST_FIELDS, "source_info": SOURCE_FIELDS}
+Owned = Callable[[str], bool]
 
 COUNT_MESSAGE = "The total chunk count is invalid"
 SIZE_MESSAGE = "The chunk size is invalid"
@@ -92,15 +95,25 @@ _LIMITS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where the bytes come from: a cut of a file, or addresses."""
+
+    size: int
+    chunk_size: int
+    count: int
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """A valid init."""
+    """A valid init. A draft has no privacy level: the creator chooses one in the app."""
 
     title: str
     privacy_level: str
     post_info: Mapping[str, object]
-    size: int
-    chunk_size: int
-    count: int
+    source: Source
+    media: str = "video"
+    inbox: bool = False
 
 
 def status_of(code: str, operation: str) -> int:
@@ -121,22 +134,24 @@ def privacy_options(*, private: bool, audited: bool) -> tuple[str, ...]:
 # -- init ----------------------------------------------------------------------------------------
 
 
-def read_order(body: Mapping[str, object], switches: Switches, *, private: bool) -> Order:
-    """Return what a Direct Post init asks for, or raise `ApiRefusal`."""
-    post_info = _object(body, "post_info", switches)
-    title = _title(post_info, switches)
-    _check_toggles(post_info, switches)
-    privacy = _privacy(post_info, switches, private=private)
-    size, chunk_size, count = _source(_object(body, "source_info", switches), switches)
-    fault = cut_fault(size, chunk_size, count, switches)
-    if fault is not None:
-        raise _invalid(switches, fault)
-    return Order(title, privacy, dict(post_info), size, chunk_size, count)
+def read_order(
+    body: Mapping[str, object], switches: Switches, *, private: bool, owned: Owned | None = None
+) -> Order:
+    """Return what a Direct Post init asks for, or raise `ApiRefusal`.
+
+    `owned` tells of an address whether its prefix is verified; by default none is.
+    """
+    post_info = object_of(body, "post_info", switches)
+    title = title_of(post_info, switches)
+    check_toggles(post_info, switches)
+    privacy = privacy_of(post_info, switches, private=private)
+    return Order(title, privacy, dict(post_info), source_of(body, switches, owned))
 
 
-def unknown_fields(body: Mapping[str, object]) -> list[str]:
+def unknown_fields(
+    body: Mapping[str, object], known: Mapping[str, frozenset[str]] = DIRECT_FIELDS
+) -> list[str]:
     """Return the paths of fields that TikTok does not document, and so would silently ignore."""
-    known = {"post_info": POST_FIELDS, "source_info": SOURCE_FIELDS}
     paths = [name for name in body if name not in known]
     for name, fields in known.items():
         inner = body.get(name)
@@ -173,45 +188,56 @@ def _one_chunk_ok(size: int, chunk_size: int, limits: Limits, *, strict: bool) -
     return limits.min_chunk <= chunk_size <= limits.max_chunk and size <= limits.max_last
 
 
-def _invalid(switches: Switches, message: str) -> ApiRefusal:
+def invalid(switches: Switches, message: str) -> ApiRefusal:
+    """Return the refusal of a field."""
     return ApiRefusal(switches.invalid_param, message)
 
 
-def _object(body: Mapping[str, object], name: str, switches: Switches) -> Mapping[str, object]:
+def object_of(body: Mapping[str, object], name: str, switches: Switches) -> Mapping[str, object]:
+    """Return an object of the body, or raise `ApiRefusal`."""
     value = body.get(name)
     if not isinstance(value, dict):
-        raise _invalid(switches, f"{name} is required and must be an object")
+        raise invalid(switches, f"{name} is required and must be an object")
     return value
 
 
-def _title(post_info: Mapping[str, object], switches: Switches) -> str:
-    title = post_info.get("title", "")
-    if not isinstance(title, str):
-        raise _invalid(switches, "post_info.title must be a string")
-    units = len(title.encode("utf-16-le", "surrogatepass")) // 2
-    if units > MAX_TITLE_UNITS:
-        raise _invalid(switches, f"post_info.title: {units} UTF-16 units > {MAX_TITLE_UNITS}")
-    return title
+def title_of(
+    post_info: Mapping[str, object],
+    switches: Switches,
+    *,
+    name: str = "title",
+    most: int = MAX_TITLE_UNITS,
+) -> str:
+    """Return a text of the post, or raise `ApiRefusal`."""
+    text = post_info.get(name, "")
+    if not isinstance(text, str):
+        raise invalid(switches, f"post_info.{name} must be a string")
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if units > most:
+        raise invalid(switches, f"post_info.{name}: {units} UTF-16 units > {most}")
+    return text
 
 
-def _check_toggles(post_info: Mapping[str, object], switches: Switches) -> None:
+def check_toggles(post_info: Mapping[str, object], switches: Switches) -> None:
+    """Raise `ApiRefusal` for a switch that is none."""
     for name in TOGGLES:
         if name in post_info and not isinstance(post_info[name], bool):
-            raise _invalid(switches, f"post_info.{name} must be a boolean")
+            raise invalid(switches, f"post_info.{name} must be a boolean")
     for name in ("brand_content_toggle", "brand_organic_toggle"):
         if switches.brand_toggles_required and name not in post_info:
-            raise _invalid(switches, f"post_info.{name} is required")
+            raise invalid(switches, f"post_info.{name} is required")
     # An invalid or absent time means "the first frame": only the type counts.
-    if not _is_int(post_info.get("video_cover_timestamp_ms", 0)):
-        raise _invalid(switches, "post_info.video_cover_timestamp_ms must be an integer")
+    if not is_int(post_info.get("video_cover_timestamp_ms", 0)):
+        raise invalid(switches, "post_info.video_cover_timestamp_ms must be an integer")
 
 
-def _privacy(post_info: Mapping[str, object], switches: Switches, *, private: bool) -> str:
+def privacy_of(post_info: Mapping[str, object], switches: Switches, *, private: bool) -> str:
+    """Return the privacy level, or raise `ApiRefusal`."""
     level = post_info.get("privacy_level")
     if level is None:
         raise ApiRefusal("privacy_level_option_mismatch", "post_info.privacy_level is required")
     if not isinstance(level, str) or level not in PRIVACY_LEVELS:
-        raise _invalid(switches, "post_info.privacy_level is not a privacy level")
+        raise invalid(switches, "post_info.privacy_level is not a privacy level")
     if not switches.audited and not private:
         raise ApiRefusal(
             "unaudited_client_can_only_post_to_private_accounts",
@@ -224,27 +250,50 @@ def _privacy(post_info: Mapping[str, object], switches: Switches, *, private: bo
         )
     branded = post_info.get("brand_content_toggle") is True
     if branded and level == "SELF_ONLY" and switches.branded_self_only == "refused":
-        raise _invalid(switches, "branded content cannot be SELF_ONLY")
+        raise invalid(switches, "branded content cannot be SELF_ONLY")
     return level
 
 
-def _source(source_info: Mapping[str, object], switches: Switches) -> tuple[int, int, int]:
+def source_of(body: Mapping[str, object], switches: Switches, owned: Owned | None) -> Source:
+    """Return where a video comes from, or raise `ApiRefusal`."""
+    source_info = object_of(body, "source_info", switches)
     source = source_info.get("source")
     if source == "PULL_FROM_URL":
-        raise ApiRefusal("url_ownership_unverified", "the sandbox has no verified URL prefix")
+        url = check_url(source_info.get("video_url"), "source_info.video_url", switches, owned)
+        return Source(switches.pull_bytes, 0, 0, (url,))
     if source != "FILE_UPLOAD":
-        raise _invalid(switches, "source_info.source must be FILE_UPLOAD or PULL_FROM_URL")
+        raise invalid(switches, "source_info.source must be FILE_UPLOAD or PULL_FROM_URL")
     numbers = []
     for name in ("video_size", "chunk_size", "total_chunk_count"):
         value = source_info.get(name)
-        if not _is_int(value) or not isinstance(value, int) or not 0 < value <= INT64_MAX:
-            raise _invalid(switches, f"source_info.{name} must be a positive int64")
+        if not is_int(value) or not 0 < value <= INT64_MAX:
+            raise invalid(switches, f"source_info.{name} must be a positive int64")
         numbers.append(value)
     size, chunk_size, count = numbers
-    return size, chunk_size, count
+    fault = cut_fault(size, chunk_size, count, switches)
+    if fault is not None:
+        raise invalid(switches, fault)
+    return Source(size, chunk_size, count)
 
 
-def _is_int(value: object) -> bool:
+def check_url(url: object, name: str, switches: Switches, owned: Owned | None) -> str:
+    """Return an address that TikTok would download from, or raise `ApiRefusal`."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        parts = None
+    host = parts.hostname if parts is not None else None
+    if not isinstance(url, str) or parts is None or parts.scheme != "https" or not host:
+        raise invalid(switches, f"{name} must be an https URL")
+    if ":" in host or host.replace(".", "").isdecimal():
+        raise invalid(switches, f"{name} must name a host, not an IP address")
+    if switches.url_ownership == "checked" and not (owned is not None and owned(url)):
+        raise ApiRefusal("url_ownership_unverified", f"{name} is below no verified URL prefix")
+    return url
+
+
+def is_int(value: object) -> TypeGuard[int]:
+    """Tell whether a value of JSON is an integer; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

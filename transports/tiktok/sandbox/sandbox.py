@@ -16,13 +16,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from transports.tiktok.sandbox.book import SCOPES, Book, Token
+from transports.tiktok.sandbox.book import SCOPES, Book, Creator, Token
 from transports.tiktok.sandbox.clock import SandboxClock
 from transports.tiktok.sandbox.faults import Fault, FaultQueue
 from transports.tiktok.sandbox.oauth import OAuth
-from transports.tiktok.sandbox.posts import FAILED, Post, RequestRecord
+from transports.tiktok.sandbox.posts import FAILED, SEND_TO_USER_INBOX, Post, RequestRecord
+from transports.tiktok.sandbox.posts import PUBLISH_COMPLETE as COMPLETE
 from transports.tiktok.sandbox.server import Host
 from transports.tiktok.sandbox.switches import Switches
 from transports.tiktok.sandbox.webhooks import Webhooks
@@ -155,6 +156,27 @@ class Sandbox:
     def revoke_token(self, token: str) -> None:
         """Answer 401 to this token from now on."""
         self._book.revoke_token(token)
+
+    def set_creator(self, account: str = "sandbox-creator", **settings: Any) -> None:
+        """Say what an account's owner has set: the fields of `Creator`."""
+        self._book.creators[account] = Creator(**settings)
+
+    def verify_url(self, *prefixes: str) -> None:
+        """Let TikTok know that these domains (with all below them) and URL prefixes are the app's.
+
+        A domain is `example.com`, a prefix `https://example.com/videos/`.
+        """
+        self._book.verified_urls += prefixes
+
+    def finish_draft(self, publish_id: str) -> int:
+        """Let the creator make a public post of a draft in the inbox; return the post's id.
+
+        Raises `LookupError` for what is no draft of ours, or not in the inbox yet.
+        """
+        post = self._book.post(publish_id)
+        if post is None or not post.inbox or post.status not in (SEND_TO_USER_INBOX, COMPLETE):
+            raise LookupError(f"{publish_id} is no draft in an inbox")
+        return self._book.finish_draft(post)
 
     def script(self, *faults: Fault) -> None:
         """Let these faults happen, in this order, to the requests that follow."""

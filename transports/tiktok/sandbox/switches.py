@@ -41,6 +41,18 @@ class Switches:
     retry_after: int | None = None
     """Seconds in a `Retry-After` header on 429 answers; None: no such header."""
 
+    # -- drafts, photos and pulls ----------------------------------------------------------------
+    pending_drafts: int = 5
+    """Drafts of 24 hours that may wait in a creator's inbox; the next init is refused."""
+    url_ownership: Literal["checked", "unchecked"] = "checked"
+    """Whether addresses must lie below a prefix given to `Sandbox.verify_url`."""
+    pull: Literal["succeeds", "fails"] = "succeeds"
+    """What becomes of a download. Nothing is really fetched."""
+    pull_seconds: float = 0.0
+    """How long a download takes."""
+    pull_bytes: int = 10_000_000
+    """How large what is downloaded counts as."""
+
     # -- the upload URL --------------------------------------------------------------------------
     upload_host: str | None = None
     """None: this server. Else a host such as `open-upload-sg.tiktokapis.com`, or an origin."""
@@ -74,6 +86,10 @@ class Switches:
     """Whether a public post ever gets its id."""
     post_id_delay: float = 0.0
     """Moderation: time from PUBLISH_COMPLETE to the post id."""
+    post_id_name: Literal["publicaly_available_post_id", "publicly_available_post_id"] = (
+        "publicaly_available_post_id"
+    )
+    """TikTok's spelling, or the right one."""
     post_id_shape: Literal["ints", "strings", "string"] = "ints"
     """A list of int64 as documented, a list of strings, or a bare string."""
     stuck_processing: bool = False
@@ -81,13 +97,13 @@ class Switches:
     fail_reason: str | None = None
     """End in FAILED with this reason instead of PUBLISH_COMPLETE."""
     cancel: Literal["refused", "accepted"] = "refused"
-    """Effect of cancel on an unfinished FILE_UPLOAD task."""
+    """Effect of cancel on an unfinished FILE_UPLOAD task; a download can always be cancelled."""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {choices}")
-        for name in ("uploaded_bytes_lag", "status_lag", "post_id_delay"):
+        for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative: {getattr(self, name)}")
         if self.upload_url_seconds <= 0:
@@ -103,6 +119,14 @@ class Switches:
         return f"https://{self.upload_host}"
 
 
+_NOT_NEGATIVE = (
+    "uploaded_bytes_lag",
+    "status_lag",
+    "post_id_delay",
+    "pull_seconds",
+    "pull_bytes",
+    "pending_drafts",
+)
 _CHOICES: dict[str, tuple[object, ...]] = {
     "megabyte": ("strict", "decimal", "binary"),
     "invalid_param": ("invalid_params", "invalid_param"),
@@ -117,6 +141,9 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "oversize_status": (400, 502),
     "uploaded_bytes": ("shown", "absent"),
     "post_id": ("shown", "never"),
+    "url_ownership": ("checked", "unchecked"),
+    "pull": ("succeeds", "fails"),
+    "post_id_name": ("publicaly_available_post_id", "publicly_available_post_id"),
     "post_id_shape": ("ints", "strings", "string"),
     "cancel": ("refused", "accepted"),
 }
