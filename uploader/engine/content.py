@@ -17,10 +17,12 @@ import xxhash
 from uploader.errors import ConfigurationError, SourceChangedError, SourceReadError
 from uploader.identity import sample_places
 from uploader.journal import PartRecord
-from uploader.model import MIB, Part, Plan
+from uploader.model import KIB, Part, Plan
 from uploader.source import SourceInput, descriptor_of
 
 Read = Callable[[int, int], bytes]
+BLOCK = 256 * KIB
+"""Bytes read at once: what stays in the cache between reading and digesting."""
 
 
 def fingerprint(source: SourceInput, name: str, size: int) -> str:
@@ -45,8 +47,8 @@ def check_parts(
                 continue
             part = plan.part(record.index)
             digest = xxhash.xxh3_128()
-            for start in range(part.start, part.stop, MIB):
-                digest.update(_exactly(read, name, start, min(MIB, part.stop - start)))
+            for start in range(part.start, part.stop, BLOCK):
+                digest.update(_exactly(read, name, start, min(BLOCK, part.stop - start)))
             if digest.hexdigest() != record.digest:
                 return record.index
     return None
@@ -58,8 +60,8 @@ def part_digests(
     """Return the digests of a part that a destination asked for, as raw bytes by name."""
     found = {each: _hasher(each) for each in names}
     with _reading(source, name) as read:
-        for start in range(part.start, part.stop, MIB):
-            piece = _exactly(read, name, start, min(MIB, part.stop - start))
+        for start in range(part.start, part.stop, BLOCK):
+            piece = _exactly(read, name, start, min(BLOCK, part.stop - start))
             for hasher in found.values():
                 hasher.update(piece)
     return {each: hasher.digest() for each, hasher in found.items()}
@@ -112,8 +114,8 @@ def whole_digest(source: SourceInput, name: str, size: int) -> str:
     """Return the digest of all of the content, for files whose samples are equal."""
     digest = xxhash.xxh3_128()
     with _reading(source, name) as read:
-        for start in range(0, size, MIB):
-            digest.update(_exactly(read, name, start, min(MIB, size - start)))
+        for start in range(0, size, BLOCK):
+            digest.update(_exactly(read, name, start, min(BLOCK, size - start)))
     return digest.hexdigest()
 
 
