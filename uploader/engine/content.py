@@ -70,8 +70,8 @@ def part_digests(
 def block_digests(view: memoryview, names: Iterable[str]) -> dict[str, bytes]:
     """Return the digests of content in memory, as raw bytes by name."""
     found = {each: _hasher(each) for each in names}
-    for start in range(0, len(view), MIB):
-        piece = bytes(view[start : start + MIB])  # CRC32C takes no buffer that may change
+    for start in range(0, len(view), BLOCK):
+        piece = bytes(view[start : start + BLOCK])  # CRC32C takes no buffer that may change
         for hasher in found.values():
             hasher.update(piece)
     return {each: hasher.digest() for each, hasher in found.items()}
