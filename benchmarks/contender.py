@@ -10,13 +10,13 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Job:
     warm_up: str | None = None
     lanes: int = 1
     """Parts on their way at once, where the destination takes them so."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What ours is constructed with, beside what its entry says."""
     ticks: int = 0
     """Caller's-loop samples to take while uploads repeat; 0 measures one transfer instead."""
 
@@ -95,6 +97,7 @@ class Entry:
     about: str
     sends_the_file: bool = True
     command: str | None = None
+    modes: tuple[str, ...] = ("plain", "TLS")
 
     def missing(self) -> list[str]:
         """Return the packages, and the command, that it needs and that are not installed."""
@@ -133,6 +136,34 @@ CEILING = Entry(
     "no file: one fixed 1 MiB buffer again and again; what the sink can take",
     sends_the_file=False,
 )
+OURS_DURABLE = Entry(
+    "ours_durable",
+    "benchmarks.ours",
+    ("uploader.api", "transports.tiktok.destination"),
+    "Uploader, its journal in a file: digests of every part are taken",
+)
+HTTPX = Entry("httpx", "benchmarks.rivals.httpx_put", ("httpx",), "Client.put(content=bytes)")
+AIOHTTP = Entry("aiohttp", "benchmarks.rivals.aiohttp_put", ("aiohttp",), "session.put(data=bytes)")
+PYCURL = Entry(
+    "pycurl", "benchmarks.rivals.pycurl_put", ("pycurl",), "libcurl, read callback, one connection"
+)
+CURL = Entry(
+    "curl",
+    "benchmarks.rivals.curl_command",
+    (),
+    "head -c | curl -T -, a process for each chunk",
+    command="curl",
+)
+URLLIB3 = Entry(
+    "urllib3", "benchmarks.rivals.urllib3_views", ("urllib3",), "memoryviews of a mapping"
+)
+SENDFILE = Entry(
+    "sendfile",
+    "benchmarks.rivals.sendfile",
+    (),
+    "limit: blocking os.sendfile, one connection",
+    modes=("plain",),
+)
 OBSERVED = Entry(
     "observed",
     "benchmarks.unobserved",
@@ -161,8 +192,15 @@ ENTRIES = {
     entry.name: entry
     for entry in (
         OURS,
+        OURS_DURABLE,
         NAIVE,
+        HTTPX,
+        AIOHTTP,
+        PYCURL,
+        CURL,
+        URLLIB3,
         MMAP_SENDALL,
+        SENDFILE,
         CEILING,
         OBSERVED,
         UNOBSERVED,

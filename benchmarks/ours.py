@@ -6,13 +6,15 @@ program costs what the table says.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from benchmarks.contender import Contender, Job
+from benchmarks.contender import OURS_DURABLE, Contender, Job
 from transports.tiktok import DirectPost
 from uploader import AsyncUploader, Outcome, Uploader, UploadResult
 from uploader.transport import Destination
@@ -27,7 +29,9 @@ class Ours(Contender):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self._uploader = Uploader()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._numbers = count()
+        self._uploader = Uploader(**self._settings())
 
     def __enter__(self) -> Self:
         self._uploader.start()
@@ -40,6 +44,8 @@ class Ours(Contender):
         trace: TracebackType | None,
     ) -> None:
         self._uploader.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def upload(self, path: Path, title: str) -> None:
         """Publish one file."""
@@ -62,7 +68,15 @@ class Ours(Contender):
 
     @cached_property
     def _awaitable(self) -> AsyncUploader:
-        return AsyncUploader()
+        return AsyncUploader(**self._settings())
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what the job asks for; a durable contender gets a journal of its own each time."""
+        if self.job.contender != OURS_DURABLE.name:
+            return self.job.settings
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="uploader-bench-journal-")
+        return {"journal": f"{self._folder.name}/{next(self._numbers)}.db", **self.job.settings}
 
     def _destination(self, title: str) -> Destination:
         return DirectPost(

@@ -99,10 +99,18 @@ class Exchange:
         self, url: str, headers: dict[str, str], slices: Iterable[memoryview], expect: int
     ) -> None:
         """PUT a body slice by slice and check the status."""
-        split = urlsplit(url)
-        self._send("PUT", f"{split.path}?{split.query}", headers)
+        self.begin("PUT", url, headers)
         for piece in slices:
             self.sock.sendall(piece)
+        self.finish(expect)
+
+    def begin(self, method: str, url: str, headers: dict[str, str]) -> None:
+        """Send the head of a request; the caller sends the body."""
+        split = urlsplit(url)
+        self._send(method, f"{split.path}?{split.query}", headers)
+
+    def finish(self, expect: int) -> None:
+        """Read the answer to a body and check the status."""
         head, _ = self._answer()
         if head.start[1] != str(expect):
             raise AnswerError(f"a PUT was answered with {head.start[1]}, not {expect}")

@@ -7,13 +7,13 @@ import pytest
 from benchmarks.bench import Bench, Options, VerifyError
 from benchmarks.contender import ENTRIES, MMAP_SENDALL, Entry
 from benchmarks.report import Report
-from benchmarks.rivals.exchange import cut
+from benchmarks.rivals.exchange import AnswerError, cut
 from benchmarks.runner import RunFailedError, in_turn, run
 from benchmarks.sink_process import SinkProcess
 from benchmarks.workspace import Sample, Workspace
 from tests.benchmarks.conftest import CHUNK, SIZE, job
 
-BLOCKING = ["naive", "mmap_sendall"]
+BLOCKING = ["naive", "mmap_sendall", "httpx", "aiohttp", "pycurl", "curl", "urllib3"]
 
 
 @pytest.mark.parametrize("name", BLOCKING)
@@ -42,12 +42,26 @@ def test_several_at_once_arrive_equal(
     assert digests == [sample.sha256] * 4
 
 
+def test_sendfile_arrives_equal(workspace: Workspace, sample: Sample) -> None:
+    """Over plain HTTP, and it refuses what the kernel cannot encrypt."""
+    assert ENTRIES["sendfile"].modes == ("plain",)
+    with SinkProcess(verify=True) as sink:
+        asked = job("sendfile", sink, workspace, sample.path)
+        with ENTRIES["sendfile"].make(asked) as contender:
+            contender.upload(sample.path, "bench")
+        assert sink.report().uploads[0]["sha256"] == sample.sha256
+    secure = replace(asked, origin=asked.origin.replace("http:", "https:"))
+    with pytest.raises(AnswerError, match="TLS"):
+        ENTRIES["sendfile"].make(secure).upload(sample.path, "bench")
+
+
+@pytest.mark.parametrize("name", ["ours", "ours_durable"])
 def test_ours_arrives_equal(
-    verifying_sink: SinkProcess, workspace: Workspace, sample: Sample
+    name: str, verifying_sink: SinkProcess, workspace: Workspace, sample: Sample
 ) -> None:
     """Through the public face, in a process of its own that trusts the authority."""
     asked = replace(
-        job("ours", verifying_sink, workspace, sample.path), chunk_size=64_000_000, ticks=10
+        job(name, verifying_sink, workspace, sample.path), chunk_size=64_000_000, ticks=10
     )
     result = run(asked, verifying_sink)
     assert result.sink.complete == result.repeats >= 1
