@@ -1,4 +1,5 @@
-"""The words of the commands that need no account: `demo`, `plan`, `sandbox`, `transports`.
+"""The words of the commands that need no account: `demo`, `explain`, `plan`, `sandbox`,
+`transports`.
 
 Rule: reads the command line only; what a command does is imported when it is called.
 """
@@ -94,5 +95,22 @@ def transports(json: Json = False) -> None:
         from uploader.cli.listing import listing
 
         return listing(json=json)
+
+    ended(command, json=json)
+
+
+def explain(
+    code: Annotated[str, typer.Argument(help="Of an error, a refusal or a failed post.")],
+    json: Json = False,
+) -> None:
+    """Say what an error's code means, and what to do about it.
+
+    [cyan]uploader explain spam_risk_too_many_posts[/]
+    """
+
+    def command() -> int:
+        from uploader.cli.explain import explain as run
+
+        return run(code, json=json)
 
     ended(command, json=json)
