@@ -17,6 +17,7 @@ SCRIPT = Path(sys.executable).with_name("uploader")
 VARIABLE = "TIKTOK_ACCESS_TOKEN"
 PRIVATE = ("--privacy", "SELF_ONLY")
 ACCOUNT = ("--account", "acme")
+STARTED: list[subprocess.Popen[str]] = []
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def environment(sandbox: Sandbox | None = None, **more: str) -> dict[str, str]:
 def start(
     *arguments: object, env: Mapping[str, str], stdout: int = subprocess.PIPE
 ) -> subprocess.Popen[str]:
-    """Start the installed script."""
-    return subprocess.Popen(
+    """Start the installed script; what still runs when the test ends is killed."""
+    process = subprocess.Popen(
         [SCRIPT, *map(str, arguments)],
         env=dict(env),
         stdin=subprocess.DEVNULL,
@@ -62,6 +63,19 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
     )
+    STARTED.append(process)
+    return process
+
+
+def reap() -> None:
+    """End the scripts that a test left running."""
+    while STARTED:
+        process = STARTED.pop()
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 20) -> Ended:

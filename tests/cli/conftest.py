@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import VARIABLE, video
+from tests.cli.command import VARIABLE, reap, video
 from transports.tiktok.sandbox import Sandbox
 from uploader.engine.settings import SystemClock
 
@@ -32,6 +32,13 @@ def journal_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "uploads.db"
     monkeypatch.setenv("UPLOADER_JOURNAL", str(path))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _no_script_left() -> Iterator[None]:
+    """Kill what a failed test left running."""
+    yield
+    reap()
 
 
 @pytest.fixture(autouse=True)
