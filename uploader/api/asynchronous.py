@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
-from uploader.api.shared import Drive, Face, Pair, refused
+from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_there
 from uploader.engine.claiming import Wish, recorded
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
@@ -23,6 +23,7 @@ from uploader.source import SourceInput
 from uploader.transport import Destination, Flow
 
 T = TypeVar("T")
+S = TypeVar("S", bound=UploadHandle | UploaderError)
 
 
 class AsyncUploader(Face):
@@ -150,7 +151,7 @@ class AsyncUploader(Face):
                 try:
                     return await self.upload(source, destination, wait=wait)
                 except UploaderError as error:
-                    return refused(error, destination)
+                    return await asyncio.to_thread(self._refused, error, destination)
 
         return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
 
@@ -159,7 +160,8 @@ class AsyncUploader(Face):
     ) -> list[UploadResult]:
         """Upload one file to several destinations at once, as `Uploader.upload_to_all`."""
         wanted = list(destinations)
-        started = await asyncio.to_thread(self._submit_to_all, source, wanted, Drive(wait=wait))
+        drive = Drive(wait=wait)
+        started = await _all_started(lambda: self._submit_to_all(source, wanted, drive))
 
         async def one(each: UploadHandle | UploaderError, destination: Destination) -> UploadResult:
             try:
@@ -167,7 +169,7 @@ class AsyncUploader(Face):
                     return refused(each, destination)
                 return await _awaited(each)
             except UploaderError as error:
-                return refused(error, destination)
+                return await asyncio.to_thread(self._refused, error, destination)
 
         pairs = zip(started, wanted, strict=True)
         return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
@@ -224,21 +226,32 @@ class AsyncUploader(Face):
 
 async def _started(start: Callable[[], UploadHandle]) -> UploadHandle:
     """Start an upload on a thread; who is cancelled meanwhile leaves none behind."""
-    given_up, handles = threading.Event(), list[UploadHandle]()
+    handles = list[UploadHandle]()
 
-    def carry() -> UploadHandle:
+    def carry() -> Sequence[UploadHandle]:
         handles.append(start())
+        return handles
+
+    await _all_started(carry)
+    return handles[0]
+
+
+async def _all_started(start: Callable[[], Sequence[S]]) -> Sequence[S]:
+    """Start uploads on a thread; who is cancelled meanwhile leaves none behind."""
+    given_up, begun = threading.Event(), list[S]()
+
+    def carry() -> Sequence[S]:
+        begun.extend(start())
         if given_up.is_set():
-            handles[0].suspend()
-        return handles[0]
+            suspend(begun)
+        return begun
 
     try:
         return await asyncio.to_thread(carry)
     except asyncio.CancelledError:
         # The thread goes on: whichever of the two comes last suspends what nobody holds.
         given_up.set()
-        for handle in handles:
-            handle.suspend()
+        suspend(begun)
         raise
 
 

@@ -8,7 +8,7 @@ import os
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from uploader import registry
@@ -32,7 +32,7 @@ from uploader.engine.streaming import StreamRun
 from uploader.errors import ConfigurationError, JournalError, UploaderError
 from uploader.events import Subscriber
 from uploader.http import Timeouts
-from uploader.journal import Journal
+from uploader.journal import Journal, State
 from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
@@ -210,7 +210,17 @@ class Face:
                 started.append(self._start(claim(prepared, self.journal, Wish()), drive))
             except UploaderError as error:
                 started.append(error)
+            except BaseException:
+                suspend(started)
+                raise
         return started
+
+    def _refused(self, error: UploaderError, destination: Destination) -> UploadResult:
+        """Return the result of an upload that raised; what may be posted is not failed."""
+        entry = self.journal.get(error.upload_id) if error.upload_id else None
+        if entry is not None and entry.state is State.UNKNOWN and not held(error):
+            return replace(recorded(entry), error=error)
+        return refused(error, destination)
 
     def _resume(
         self, upload_id: str, source: SourceInput | None, *, drive: Drive, look_only: bool
@@ -357,11 +367,22 @@ def _rebuild(transport: str, fields: Mapping[str, Any]) -> Destination:
     return registry.load(transport).destination(None, fields)
 
 
+def suspend(started: Iterable[UploadHandle | UploaderError]) -> None:
+    """Stop uploads that nobody waits for any more."""
+    for each in started:
+        if isinstance(each, UploadHandle):
+            each.suspend()
+
+
+def held(error: UploaderError) -> bool:
+    """Tell whether an upload is held up, by another run or by a journal that fails."""
+    return isinstance(error, JournalError)
+
+
 def refused(error: UploaderError, destination: Destination) -> UploadResult:
     """Return the result of an upload that could not begin, or whose source failed."""
-    held = isinstance(error, JournalError)  # by another run, or by a journal that fails
     return UploadResult(
-        outcome=Outcome.SUSPENDED if held else Outcome.FAILED,
+        outcome=Outcome.SUSPENDED if held(error) else Outcome.FAILED,
         upload_id=error.upload_id or "",
         transport=destination.transport().name,
         account=destination.account,

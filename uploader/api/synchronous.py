@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from uploader.api.handle import UploadHandle
-from uploader.api.shared import Drive, Face, Pair, refused
+from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_here
 from uploader.engine.claiming import Wish, recorded
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
@@ -200,19 +200,18 @@ class Uploader(Face):
                 for each, destination in zip(started, wanted, strict=True)
             ]
         except BaseException:
-            for each in started:
-                if isinstance(each, UploadHandle):
-                    each.suspend()
+            suspend(started)
             raise
 
-    @staticmethod
-    def _outcome(started: UploadHandle | UploaderError, destination: Destination) -> UploadResult:
+    def _outcome(
+        self, started: UploadHandle | UploaderError, destination: Destination
+    ) -> UploadResult:
         try:
             if isinstance(started, UploaderError):
                 return refused(started, destination)
             return started.result()
         except UploaderError as error:
-            return refused(error, destination)
+            return self._refused(error, destination)
 
     def upload_stream(
         self,
@@ -280,8 +279,8 @@ class Uploader(Face):
             entry = self.journal.get(upload_id)
             return replace(recorded(entry), error=error) if entry is not None else None
 
-    @staticmethod
     def _collect_one(
+        self,
         running: deque[tuple[int, UploadHandle]],
         inputs: list[Pair],
         results: list[UploadResult | None],
@@ -297,4 +296,4 @@ class Uploader(Face):
             try:
                 results[index] = handle.result()
             except UploaderError as error:
-                results[index] = refused(error, inputs[index][1])
+                results[index] = self._refused(error, inputs[index][1])
