@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.request import getproxies_environment, proxy_bypass
 
+import aiohappyeyeballs
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
@@ -21,6 +22,7 @@ from yarl import URL
 from uploader.errors import NetworkError, ProtocolError, UploaderError
 from uploader.http import Request, Response, Timeouts, origin
 from uploader.secret import Secret
+from uploader.wire import tls
 from uploader.wire.contract import StreamedBody
 from uploader.wire.payload import PartPayload, drop, reset_on_close
 from uploader.wire.watchdog import Reached, Watchdog, unacknowledged
@@ -195,6 +197,51 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._open = set[asyncio.Transport]()
+
+    async def _wrap_create_connection(
+        self,
+        *args: Any,
+        addr_infos: list[aiohappyeyeballs.AddrInfoType],
+        req: aiohttp.ClientRequest,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the library's
+        client_error: type[Exception] = aiohttp.ClientConnectorError,
+        **kwargs: Any,
+    ) -> Any:
+        """Connect over a TLS transport of ours, except to a proxy, whose tunnel needs the loop's.
+
+        Errors are those of the method that is overridden.
+        """
+        context: Any = kwargs.get("ssl")
+        if not tls.fits(context) or client_error is not aiohttp.ClientConnectorError:
+            return await super()._wrap_create_connection(
+                *args,
+                addr_infos=addr_infos,
+                req=req,
+                timeout=timeout,
+                client_error=client_error,
+                **kwargs,
+            )
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                sock = await aiohappyeyeballs.start_connection(
+                    addr_infos,
+                    local_addr_infos=self._local_addr_infos,
+                    happy_eyeballs_delay=self._happy_eyeballs_delay,
+                    interleave=self._interleave,
+                )
+                return await tls.secure(
+                    sock, args[0], context=context, server_hostname=kwargs["server_hostname"]
+                )
+        except ssl.CertificateError as error:
+            raise aiohttp.ClientConnectorCertificateError(req.connection_key, error) from error
+        except ssl.SSLError as error:
+            raise aiohttp.ClientConnectorSSLError(req.connection_key, error) from error
+        except TimeoutError as error:
+            if error.errno is None:
+                raise
+            raise client_error(req.connection_key, error) from error
+        except OSError as error:
+            raise client_error(req.connection_key, error) from error
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
         connection = await super().connect(*args, **kwargs)

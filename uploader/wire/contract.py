@@ -20,6 +20,9 @@ class Sink(Protocol):
     async def write(self, data: memoryview, file: int | None = None, at: int = 0) -> int:
         """Hand a slice to the socket and return how many of its bytes went; wait while none goes.
 
+        0 after such a wait means that the same slice is to be offered again, verified again, before
+        any other.
+
         `file` is a descriptor by which the kernel may take the same bytes itself, from `at` on. It
         is used before anything is waited for, and no more afterwards.
         """

@@ -20,14 +20,19 @@ from aiohttp.abc import AbstractStreamWriter
 
 from uploader.model import KIB, MIB
 from uploader.wire.contract import StreamedBody
+from uploader.wire.tls import TlsTransport
 
 PLAIN_SLICE = 1 * MIB
 """What one write gets over plain TCP. It goes to the kernel at once, so that a large one costs no
 memory and saves turns of the loop."""
 WAITING_SLICE = 64 * KIB
 """What waits in the transport, of the mapping, until a full socket takes more."""
-TLS_SLICE = 256 * KIB
-"""What one write gets under TLS, where a slice is encrypted as one piece, into memory."""
+TLS_SLICE = 1 * MIB
+"""What one write gets under TLS of ours, which encrypts it straight into the socket: 1 ms."""
+UNGUARDED_SLICE = 128 * KIB
+"""What is encrypted at once of memory that no lease guards: a mapping is looked at before each."""
+LOOP_TLS_SLICE = 256 * KIB
+"""What one write gets under the loop's TLS, which encrypts it as one piece, into memory."""
 _NOT_LENT = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
@@ -43,8 +48,11 @@ class WriterSink:
         self._transport.set_write_buffer_limits(high=1, low=0)
         reset_on_close(self._transport, on=True)
         secure = self._transport.get_extra_info("sslcontext") is not None
-        self.slice_size = TLS_SLICE if secure else PLAIN_SLICE
+        self.slice_size = LOOP_TLS_SLICE if secure else PLAIN_SLICE
         straight = sys.platform.startswith("linux") and not secure
+        self._tls = self._transport if isinstance(self._transport, TlsTransport) else None
+        if self._tls is not None:
+            self.slice_size = TLS_SLICE
         self._socket: Any = self._transport.get_extra_info("socket") if straight else None
         self._lends = True
 
@@ -53,12 +61,24 @@ class WriterSink:
         # out. It raises what aiohttp would when the connection is gone.
         if self._transport.is_closing():
             raise ConnectionResetError("the connection was closed while the body was sent")
+        if self._tls is not None:
+            return await self._encrypt(data if file is not None else data[:UNGUARDED_SLICE])
         if self._socket is not None:
             if taken := self._write_straight(data, file, at):
                 return taken
             data = data[:WAITING_SLICE]
         self._transport.write(data)
         await self._writer.drain()
+        return len(data)
+
+    async def _encrypt(self, data: memoryview) -> int:
+        """Return 0 after a wait: whoever offers the bytes again looks at their memory before."""
+        assert self._tls is not None
+        if not self._tls.send(data):
+            await self._tls.writable()
+            return 0
+        # A peer that is fast never blocks us: others want their turn of the loop.
+        await asyncio.sleep(0)
         return len(data)
 
     def _write_straight(self, data: memoryview, file: int | None, at: int) -> int:
