@@ -20,7 +20,6 @@ TEXTS = [
     "\x00",
     '"',
     "x" * 300,
-    "\ud800",
 ]
 JUNK: list[Callable[[random.Random], bytes]] = [
     lambda chance: b"",
