@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.contender import ENTRIES, OURS, Entry, Job
 from benchmarks.report import Report
@@ -49,15 +49,19 @@ class Bench:
 
     def entries(self, report: Report, *rivals: str) -> list[Entry]:
         """Return ours and the chosen rivals that can run; the others are named in the report."""
+        return self.able(report, OURS, *(ENTRIES[name] for name in rivals))
+
+    def able(self, report: Report, mine: Entry, *rivals: Entry) -> list[Entry]:
+        """Return `mine` and the chosen rivals that can run; the others are named in the report."""
         chosen = self.options.rivals
-        names = [OURS.name, *(name for name in rivals if chosen is None or name in chosen)]
+        wanted = [mine, *(each for each in rivals if chosen is None or each.name in chosen)]
         able = []
-        for name in names:
-            missing = ENTRIES[name].missing()
+        for entry in wanted:
+            missing = entry.missing()
             if missing:
-                report.missing[name] = missing
+                report.missing[entry.name] = missing
             else:
-                able.append(ENTRIES[name])
+                able.append(entry)
         return able
 
     def sink(self, mode: Mode, *, verify: bool = False) -> SinkProcess:
@@ -73,18 +77,25 @@ class Bench:
         *,
         warm: bool = False,
         ticks: int = 0,
+        chunk_size: int = CHUNK_SIZE,
+        concurrency: int | None = None,
+        settings: dict[str, Any] | None = None,
     ) -> Job:
-        """Return what the child is to do; `warm` publishes one small file before the clock."""
+        """Return what the child is to do; `warm` publishes one small file before the clock.
+
+        All samples go at once unless `concurrency` says how many.
+        """
         tls = sink.origin.startswith("https:")
         return Job(
             contender=entry.name,
             origin=sink.origin,
             paths=tuple(str(sample.path) for sample in samples),
-            chunk_size=CHUNK_SIZE,
-            concurrency=len(samples),
+            chunk_size=chunk_size,
+            concurrency=concurrency or len(samples),
             authority=str(self.workspace.certificates().authority) if tls else None,
             warm_up=str(self.workspace.file(_WARM_UP).path) if warm else None,
             ticks=ticks,
+            settings=settings or {},
         )
 
     def measure(self, job: Job, sink: SinkProcess, *, watch: bool = False) -> Run:

@@ -101,7 +101,7 @@ class Entry:
 
     def missing(self) -> list[str]:
         """Return the packages, and the command, that it needs and that are not installed."""
-        packages = [package for package in self.needs if not _installed(package)]
+        packages = [package for package in self.needs if not installed(package)]
         lacks = self.command is not None and which(self.command) is None
         return [*packages, f"the command {self.command}"] if lacks else packages
 
@@ -164,6 +164,12 @@ SENDFILE = Entry(
     "limit: blocking os.sendfile, one connection",
     modes=("plain",),
 )
+BARE_REQUESTS = Entry(
+    "bare_requests",
+    "benchmarks.rivals.bare_requests",
+    ("aiohttp", "uvloop"),
+    "the same requests by aiohttp on uvloop, without an engine",
+)
 OBSERVED = Entry(
     "observed",
     "benchmarks.unobserved",
@@ -199,6 +205,7 @@ ENTRIES = {
         PYCURL,
         CURL,
         URLLIB3,
+        BARE_REQUESTS,
         MMAP_SENDALL,
         SENDFILE,
         CEILING,
@@ -226,7 +233,8 @@ S3_ENTRIES = (S3_OURS, S3_BOTO3, S3_OBSTORE, S3_AWS)
 ENTRIES |= {entry.name: entry for entry in S3_ENTRIES}
 
 
-def _installed(package: str) -> bool:
+def installed(package: str) -> bool:
+    """Whether a module of that name can be imported."""
     try:
         found = find_spec(package)
         return found is not None and found.origin is not None  # a bare directory has no origin

@@ -58,6 +58,30 @@ def memory_of(pid: int | str = "self") -> Memory:
         return Memory()
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """Open descriptors and threads of a process; 0 where the system does not tell."""
+
+    descriptors: int = 0
+    threads: int = 0
+
+    def most(self, other: Crowd) -> Crowd:
+        """Return the larger of each."""
+        return Crowd(max(self.descriptors, other.descriptors), max(self.threads, other.threads))
+
+
+def crowd_of(pid: int | str = "self") -> Crowd:
+    """Count the descriptors and threads of a process, in `/proc`."""
+    with suppress(OSError):
+        books = Path("/proc", str(pid))
+        return Crowd(_entries(books / "fd"), _entries(books / "task"))
+    return Crowd()
+
+
+def _entries(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
+
+
 def forget_peak() -> bool:
     """Lower the high-water mark to the present size; False where the kernel does not allow it.
 

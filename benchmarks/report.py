@@ -5,7 +5,7 @@ Rule: a suite fills a `Report` and prints nothing; a limit knows by itself wheth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from rich.console import Console
@@ -69,6 +69,24 @@ class Section:
         }
 
 
+@dataclass(frozen=True)
+class Chart:
+    """What a picture shows: bars of one figure by name, or lines over a measure such as a count.
+
+    `values` holds one figure for each name; `lines` (x, y) pairs for each name instead.
+    """
+
+    title: str
+    unit: str
+    values: dict[str, float] = field(default_factory=dict)
+    lines: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    across: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the chart as JSON."""
+        return asdict(self)
+
+
 @dataclass
 class Report:
     """The answer of one suite."""
@@ -79,6 +97,7 @@ class Report:
     limits: list[Limit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    charts: list[Chart] = field(default_factory=list)
 
     @property
     def reached(self) -> bool:
@@ -95,6 +114,7 @@ class Report:
             "limits": [limit.to_dict() for limit in self.limits],
             "notes": self.notes,
             "missing": self.missing,
+            "charts": [chart.to_dict() for chart in self.charts],
         }
 
 

@@ -16,10 +16,11 @@ from threading import Event, Thread, Timer
 from typing import Any
 
 from benchmarks.contender import Entry, Job
-from benchmarks.probes import Memory, memory_of
+from benchmarks.probes import Crowd, Memory, crowd_of, memory_of
 from benchmarks.sink_process import ROOT, SinkProcess, SinkReport
 
 _SAMPLE_EVERY = 0.004
+_COUNT_EVERY = 5  # samples: a thousand descriptors take longer to list than memory to read
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -28,7 +29,7 @@ class RunFailedError(RuntimeError):
 
 
 class MemoryWatch:
-    """Samples anonymous and file pages of a process and keeps the highest of each."""
+    """Samples pages, descriptors and threads of a process and keeps the highest of each."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -37,6 +38,7 @@ class MemoryWatch:
         self.anon = 0
         self.file = 0
         self.samples = 0
+        self.crowd = Crowd()
 
     def start(self) -> None:
         """Begin to sample."""
@@ -65,6 +67,8 @@ class MemoryWatch:
             if seen.total is None:
                 return
             self.samples += 1
+            if self.samples % _COUNT_EVERY == 1:
+                self.crowd = self.crowd.most(crowd_of(self._pid))
             self.anon = max(self.anon, seen.anon or 0)
             self.file = max(self.file, (seen.file or 0) + (seen.shmem or 0))
 
@@ -88,6 +92,8 @@ class Run:
     told: float | None = None
     """Processor seconds of metrics and logs, where they were counted."""
     repeats: int = 1
+    crowd: Crowd = field(default_factory=Crowd)
+    """Most descriptors and threads that were seen at once, if memory was watched."""
     idle_lateness: list[float] = field(default_factory=list, repr=False)
     lateness: list[float] = field(default_factory=list, repr=False)
 
@@ -181,6 +187,7 @@ def _converse(process: subprocess.Popen[str], job: Job, sink: SinkProcess, *, wa
         sink=report,
         peak_anon=memory.anon_over(idle),
         peak_file=memory.file_over(idle),
+        crowd=memory.crowd,
         **result,
     )
 

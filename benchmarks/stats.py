@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from statistics import median
+from statistics import linear_regression, median
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,10 @@ def fairness(rates: Sequence[float]) -> float:
         raise ValueError("no rates to compare")
     mean = sum(rates) / len(rates)
     return min(rates) / mean if mean else 0.0
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return by how much y grows with x, fitted by least squares; needs two different x."""
+    if len({x for x, _ in points}) < 2:
+        raise ValueError("no slope through one point")
+    return linear_regression([x for x, _ in points], [y for _, y in points]).slope

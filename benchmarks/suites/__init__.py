@@ -5,12 +5,25 @@ Rule: a suite reads figures and states verdicts; processes, files and sinks are 
 
 from __future__ import annotations
 
-from benchmarks.suites import destinations, latency, memory, overhead, throughput, tus_row
+from benchmarks.suites import (
+    destinations,
+    latency,
+    limits,
+    memory,
+    overhead,
+    scale,
+    startup,
+    throughput,
+    tus_row,
+)
 
 SUITES = {
     "memory": memory.measure,
     "throughput": throughput.measure,
     "latency": latency.measure,
+    "scale": scale.measure,
+    "startup": startup.measure,
+    "limits": limits.measure,
     "destinations": destinations.measure,
     "overhead": overhead.measure,
     "tus": tus_row.measure,

@@ -20,6 +20,11 @@ def spread(runs: Sequence[Run], figure: Callable[[Run], float], digits: int = 2)
     return f"{seen.median:.{digits}f} ({seen.low:.{digits}f} to {seen.high:.{digits}f})"
 
 
+def median(runs: Sequence[Run], figure: Callable[[Run], float]) -> float:
+    """Return the median of one figure."""
+    return Spread.over([figure(run) for run in runs]).median
+
+
 def rate(runs: Sequence[Run]) -> str:
     """Write GB/s."""
     return spread(runs, lambda run: run.rate / GB)

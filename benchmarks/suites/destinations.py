@@ -8,11 +8,11 @@ not installed is named as missing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.bench import Bench, VerifyError
-from benchmarks.contender import S3_ENTRIES, S3_OURS, Entry, Job
+from benchmarks.contender import S3_BOTO3, S3_ENTRIES, S3_OURS, Entry, Job
 from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
 from benchmarks.sink_process import SinkProcess
@@ -26,7 +26,8 @@ S3_SINK = "benchmarks.s3_sink"
 S3_PART = 16 * MIB
 S3_LARGE_PART = 64 * MIB
 S3_LANES = 8
-S3_MEMORY_MIB = 48
+S3_MEMORY_MIB = 24
+AGAINST_BOTO3 = 3.0
 _COLUMNS = (
     "contender",
     "wall s",
@@ -51,7 +52,7 @@ def _s3(bench: Bench, report: Report) -> None:
     quick = bench.options.quick
     size = bench.options.size or (512 * MIB if quick else 2 * GIB)
     rounds = bench.options.pairs or (1 if quick else 3)
-    entries = _able(bench, report, S3_ENTRIES)
+    entries = bench.able(report, *S3_ENTRIES)
     sample = bench.workspace.file(size)
     warm(sample.path)
     equal = {entry.name: _verified(bench, entry, sample) for entry in entries}
@@ -75,19 +76,6 @@ def _s3(bench: Bench, report: Report) -> None:
         " CRC32 of theirs, obstore none",
         "aws is a process of its own: wall, CPU and peak include its interpreter",
     ]
-
-
-def _able(bench: Bench, report: Report, every: Sequence[Entry]) -> list[Entry]:
-    """Return ours, which is the first, and the chosen rivals that can run."""
-    chosen = bench.options.rivals
-    able = []
-    for entry in every:
-        missing = entry.missing()
-        if missing:
-            report.missing[entry.name] = missing
-        elif entry is every[0] or chosen is None or entry.name in chosen:
-            able.append(entry)
-    return able
 
 
 def _job(bench: Bench, entry: Entry, sink: SinkProcess, sample: Sample, part: int) -> Job:
@@ -132,12 +120,26 @@ def _memory(title: str, part: int, ours: Sequence[Run]) -> list[Limit]:
 
 
 def _faster(runs: dict[str, list[Run]]) -> list[Limit]:
-    """Compare the median walls: ours must not be slower than any rival in the same run."""
+    """Compare the median walls, and with boto3 what the processor did, in the same run."""
     if S3_OURS.name not in runs:
         return []
-    walls = {name: Spread.over([run.wall for run in mine]).median for name, mine in runs.items()}
-    return [
-        Limit(f"S3, plain: wall of {name} / ours", wall / walls[S3_OURS.name], 1.0, "at least")
+    walls = _medians(runs, lambda run: run.wall)
+    limits = [
+        Limit(
+            f"S3, plain: wall of {name} / ours",
+            wall / walls[S3_OURS.name],
+            AGAINST_BOTO3 if name == S3_BOTO3.name else 1.0,
+            "at least",
+        )
         for name, wall in walls.items()
         if name != S3_OURS.name
     ]
+    if S3_BOTO3.name in runs:
+        spent = _medians(runs, lambda run: run.cpu_per_gb)
+        ratio = spent[S3_OURS.name] / spent[S3_BOTO3.name]
+        limits.append(Limit("S3, plain: CPU, ours / boto3", ratio, 1 / AGAINST_BOTO3, "at most"))
+    return limits
+
+
+def _medians(runs: dict[str, list[Run]], figure: Callable[[Run], float]) -> dict[str, float]:
+    return {name: Spread.over(list(map(figure, mine))).median for name, mine in runs.items()}
