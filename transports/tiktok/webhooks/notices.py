@@ -127,7 +127,7 @@ def _header(headers: Mapping[str, str]) -> str:
 
 def _read(body: bytes) -> WebhookEvent | None:
     try:
-        facts = json.loads(body)
+        facts = json.loads(body.decode())
         content = facts.get("content") or {}
         if isinstance(content, str):  # documented as a string of JSON
             content = json.loads(content)
