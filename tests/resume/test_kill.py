@@ -75,6 +75,7 @@ def test_killed_at_random_moments(killed_on: Stage, children: Nursery, seed: int
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("fifty", range(3))
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 def test_killed_at_300_random_moments(
     set_stage: Callable[..., Stage],
@@ -82,10 +83,11 @@ def test_killed_at_300_random_moments(
     tls_server_context: ssl.SSLContext,
     tls_client_context: ssl.SSLContext,
     secure: bool,
+    fifty: int,
 ) -> None:
     """150 uploads over plain and 150 over TLS, each killed up to three times."""
-    chance = random.Random(f"chaos {secure}")
-    for _ in range(150):
+    chance = random.Random(f"chaos {secure} {fifty}")
+    for _ in range(50):
         stage = set_stage(*(tls_server_context, tls_client_context) if secure else ())
         die_and_go_on(stage, children, chance)
         stage.sandbox.stop()
