@@ -137,7 +137,7 @@ class Depot:
         else:
             missing = [n for n in numbers if digest(upload.parts.get(n, b"")) != manifest[str(n)]]
             if missing or not numbers or numbers != list(range(len(numbers))):
-                return 400, {"missing": missing}
+                return 409, {"offset": None, "missing": missing}
             content = b"".join(upload.parts[number] for number in numbers)
         upload.finished = True
         self.posts.append(content)

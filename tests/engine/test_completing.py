@@ -296,6 +296,27 @@ def test_a_completion_that_was_surely_refused_can_be_tried_later(
     assert depot.posts == [film.read_bytes()]
 
 
+def test_a_part_that_the_server_lost_is_sent_again(
+    make_uploader: Make, depot: Depot, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told that a part is gone, it asks which are there, sends the others, and completes once."""
+    loses, completed = [1], depot._completed
+
+    def lossy(upload: Any, manifest: dict[str, str]) -> tuple[int, Any]:
+        for number in loses:
+            del upload.parts[number]
+        loses.clear()
+        return completed(upload, manifest)
+
+    monkeypatch.setattr(depot, "_completed", lossy)
+    result = make_uploader().upload(film, Parcel(depot.url))
+
+    assert result.outcome is Outcome.DONE, result.error
+    assert depot.posts == [film.read_bytes()]
+    assert depot.count("put") == PARTS + 1
+    assert depot.count("complete") == 2
+
+
 def test_an_upload_that_another_run_drives_is_not_dropped(
     make_uploader: Make, depot: Depot, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ from uploader.engine.telling import Teller
 from uploader.engine.watching import Watcher
 from uploader.errors import (
     ConfigurationError,
+    OffsetMismatchError,
     SessionExpiredError,
     SourceChangedError,
     SourceError,
@@ -219,11 +220,17 @@ class UploadRun:
             size=prepared.plan.size,
             parts=prepared.plan.count,
             part_size=prepared.plan.part_size,
-            resumed_from=self._log.entry.confirmed if resumes else None,
+            resumed_from=self._stored if resumes else None,
         )
         for reason in reasons:
             self.teller.fell_back(reason)
         return source
+
+    @property
+    def _stored(self) -> int:
+        """The bytes, from the start on, that earlier runs have confirmed."""
+        plan, confirmed = self.prepared.plan, self._log.entry.confirmed
+        return plan.size if confirmed >= plan.count else plan.part(confirmed).start
 
     async def _transfer(self, source: Source) -> Processing | None:
         """Send what is missing; return the server's last word when it has ended already."""
@@ -247,11 +254,24 @@ class UploadRun:
             return None
         if course.session is None:
             course.session = await self._create()
-        told = point.ended or await sending.parts(course.session, point)
-        course.spent = True
-        self.tally.confirm(plan.size)
-        if self._commits and (told is None or told.error is None):
-            course.completion = await self._completed(course.session, told)
+        for again in (True, False):
+            told = point.ended or await sending.parts(course.session, point)
+            course.spent = True
+            self.tally.confirm(plan.size)
+            if not self._commits or (told is not None and told.error is not None):
+                break
+            try:
+                course.completion = await self._completed(course.session, told)
+                break
+            except OffsetMismatchError:
+                if not again:
+                    raise
+            # It was surely not completed: a part is gone, or is not what its receipt says.
+            course.spent = False
+            await self._log.save(state=State.SENDING)
+            point = await self._point(course.session)
+            course.receipts = dict(point.receipts or {})
+            self.teller.resynced(point.index, point.held(plan))
         return told
 
     async def _completed(self, session: Session, told: Processing | None) -> Completion:
