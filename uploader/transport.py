@@ -246,7 +246,9 @@ class TransportFactory(Protocol):
     `locate(url) -> Mapping[str, Any]`, the fields that such a URL stands for. The command completes
     a URL that ends in "/" by the file's name first, unless `takes_many = True` says that one URL
     stands for any number of files (an upload server). Optional too: `meanings`, a sequence of
-    `CodeMeaning`, which `uploader explain` tells of.
+    `CodeMeaning`, which `uploader explain` tells of. Where accounts log in:
+    `accounts(store, app, *, base_url)`, credentials with `login`, `add` and `revoke`, and
+    `account_variables`, the environment variables whose values `app` holds by name.
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """

@@ -20,6 +20,7 @@ from transports.tiktok.destination_remote import PhotoPost, PullPost
 from transports.tiktok.limits import TikTokLimits
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret
+from uploader.tokens import TokenStore
 from uploader.transport import Capabilities, DestinationOption
 
 _ACCOUNT: Final = DestinationOption(name="account", help="whose post it is")
@@ -73,6 +74,18 @@ class TikTokFactory:
         except TypeError:
             unknown = sorted(set(given) - {option.name for option in self.options})
             raise ConfigurationError(f"tiktok has no options {', '.join(unknown)}") from None
+
+    account_variables = ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET")
+
+    def accounts(
+        self, store: TokenStore, app: Mapping[str, Secret], *, base_url: str | None = None
+    ) -> Any:
+        """Return the accounts of an app, whose key and secret come under `account_variables`."""
+        from transports.tiktok.accounts import TikTokAccounts
+        from transports.tiktok.hosts import API_URL
+
+        key, secret = (app[name] for name in self.account_variables)
+        return TikTokAccounts(store, key.reveal(), secret, base_url=base_url or API_URL)
 
     def sandbox(self, *, port: int = 0) -> Any:
         from transports.tiktok.sandbox import Sandbox

@@ -13,6 +13,7 @@ import typer
 
 from uploader import __version__
 from uploader.cli import (
+    words_account,
     words_keeping,
     words_putting,
     words_resuming,
@@ -84,6 +85,14 @@ journal = typer.Typer(help="Look after the journal itself.", no_args_is_help=Tru
 journal.command(no_args_is_help=True)(words_keeping.restored)
 journal.callback()(lambda: None)
 app.add_typer(journal, name="journal")
+
+account = typer.Typer(help="Accounts that log in: whose tokens are kept.", no_args_is_help=True)
+account.command(no_args_is_help=True)(words_account.login)
+account.command(no_args_is_help=True)(words_account.add)
+account.command("list")(words_account.listing)
+account.command(no_args_is_help=True)(words_account.remove)
+account.command(no_args_is_help=True)(words_account.forget)
+app.add_typer(account, name="account")
 
 
 def run(arguments: Sequence[str]) -> int:

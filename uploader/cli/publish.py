@@ -14,7 +14,7 @@ from typing import Any
 
 from uploader import registry
 from uploader.api import Uploader
-from uploader.cli import destinations, logs, screen
+from uploader.cli import accounts, destinations, logs, screen
 from uploader.cli.checking import checked, one_key
 from uploader.cli.credentials import token_for
 from uploader.cli.entries import as_document
@@ -44,13 +44,19 @@ def publish(files: Sequence[Path], post: Post, *, again: bool, manner: Manner, w
     logs.configure(manner.log_format, manner.log_level)
     one_key(files, post.key)
     factory = registry.load(post.to)
-    destination = destinations.build(factory, token_for(factory, post.token_file), post.fields)
+    credentials = None
+    if post.token_file is None:
+        credentials = accounts.source_for(factory.name, post.fields.get("account"))
+    # An account that has logged in here is signed for by its own tokens, whatever a variable holds.
+    token = None if credentials is not None else token_for(factory, post.token_file)
+    destination = destinations.build(factory, token, post.fields)
     return send(
         [(file, destination) for file in files],
         key=post.key,
         again=again,
         manner=manner,
         where=where,
+        credentials=credentials,
         variable=factory.token_variable,
     )
 

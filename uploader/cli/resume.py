@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uploader import registry
 from uploader.api import Uploader, UploadHandle
-from uploader.cli import journals, logs, screen
+from uploader.cli import accounts, journals, logs, screen
 from uploader.cli.credentials import access_token
 from uploader.cli.drive import Job
 from uploader.cli.exits import Exit
@@ -20,7 +20,7 @@ from uploader.errors import ConfigurationError
 from uploader.journal import ENDED, Entry, Journal
 from uploader.pacing import PollPolicy
 from uploader.secret import Secret
-from uploader.transport import CredentialSource
+from uploader.transport import Credential, CredentialSource
 
 
 def resume(
@@ -102,18 +102,30 @@ def _due(book: Journal, account: str | None) -> list[Entry]:
 
 def _credentials(entries: Sequence[Entry], token_file: Path | None) -> CredentialSource:
     """Return what gives the token of the one account that the uploads are of, read each time."""
-    open_ = [entry for entry in entries if entry.state not in ENDED]
+    own: dict[tuple[str, str | None], CredentialSource] = {}
+    if token_file is None:
+        for place in {(entry.transport, entry.account) for entry in entries}:
+            found = accounts.source_for(*place)
+            if found is not None:
+                own[place] = found
+    open_ = [
+        entry
+        for entry in entries
+        if entry.state not in ENDED and (entry.transport, entry.account) not in own
+    ]
     served = _served({entry.transport for entry in open_}, token_file)
     for transport in served:
-        accounts = {entry.account for entry in open_ if entry.transport == transport}
-        if len(accounts) > 1:
-            names = ", ".join(sorted(account or "(unnamed)" for account in accounts))
+        several = {entry.account for entry in open_ if entry.transport == transport}
+        if len(several) > 1:
+            names = ", ".join(sorted(account or "(unnamed)" for account in several))
             raise ConfigurationError(
-                f"these uploads are of {len(accounts)} accounts, and a token is one's: {names}"
+                f"these uploads are of {len(several)} accounts, and a token is one's: {names}"
             ).hint("resume --all --account NAME, with the token of that account")
         access_token(registry.load(transport).token_variable, token_file)
 
-    def source(transport: str, account: str | None) -> Secret:
+    def source(transport: str, account: str | None) -> Credential | Secret | str:
+        if (transport, account) in own:
+            return own[transport, account](transport, account)
         if transport not in served:
             raise ConfigurationError(f"there is no access token for {transport}").hint(
                 "give --token-file PATH"

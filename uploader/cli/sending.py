@@ -15,7 +15,7 @@ from uploader.cli.drive import Job
 from uploader.cli.journals import Place
 from uploader.cli.running import Manner, run
 from uploader.engine.prepare import is_accountless
-from uploader.transport import Destination
+from uploader.transport import CredentialSource, Destination
 
 
 def send(
@@ -26,6 +26,7 @@ def send(
     manner: Manner,
     where: Place,
     variable: str,
+    credentials: CredentialSource | None = None,
 ) -> int:
     """Send the files and return the exit code. Raises `BadInput` or `UploaderError` before."""
 
@@ -40,7 +41,7 @@ def send(
         }
         return [file.job(uploader, **wishes) for file in found]
 
-    return run(jobs_of, manner=manner, where=where, variable=variable)
+    return run(jobs_of, manner=manner, where=where, credentials=credentials, variable=variable)
 
 
 def warn_of_no_account(destinations: Iterable[Destination], key: str | None, where: Place) -> None:

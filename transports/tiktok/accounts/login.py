@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -108,6 +109,11 @@ class _Server(HTTPServer):
     def __init__(self, address: tuple[str, int], heard: Any) -> None:
         self.heard = heard
         super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        """Bind, without asking the DNS for a name that nobody needs."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
