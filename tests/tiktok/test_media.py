@@ -74,7 +74,7 @@ def test_a_privacy_level_that_does_not_exist_is_refused(level: object) -> None:
 def test_a_title_is_counted_in_utf16_units(title: str, taken: bool) -> None:
     """An emoji costs two of the 2200 units; the refusal names both numbers."""
     if taken:
-        assert direct_post(title=title).post_info["title"] == title
+        assert (direct_post(title=title).post_info or {})["title"] == title
         return
     with pytest.raises(ConfigurationError, match="2,201 UTF-16 units, TikTok takes 2,200"):
         direct_post(title=title)
@@ -99,9 +99,9 @@ def test_a_post_that_is_printed_shows_no_token() -> None:
 
 def test_optional_fields_are_left_out_unless_given() -> None:
     """`is_aigc` and the cover's time are sent only when the caller said them."""
-    info = direct_post().post_info
+    info = direct_post().post_info or {}
     assert "is_aigc" not in info
     assert "video_cover_timestamp_ms" not in info
-    info = direct_post(is_aigc=False, cover_timestamp_ms=0, disable_duet=True).post_info
+    info = direct_post(is_aigc=False, cover_timestamp_ms=0, disable_duet=True).post_info or {}
     assert (info["is_aigc"], info["video_cover_timestamp_ms"]) == (False, 0)
     assert (info["disable_duet"], info["disable_comment"]) == (True, False)

@@ -18,6 +18,8 @@ from transports.tiktok import (
     PreflightError,
     PullPost,
     TikTokLimits,
+    TikTokPublishError,
+    TikTokPublishService,
     check,
 )
 from transports.tiktok.preflight import LIFE, check_async
@@ -223,6 +225,24 @@ def test_a_file_of_another_kind_or_size_is_a_reason(
         "file_size",
         "frame_rate_check_failed",
     ]
+
+
+def test_the_drop_in_asks_when_it_is_told_to(
+    sandbox: Sandbox, up: Uploader, tmp_path: Path
+) -> None:
+    """Its one exception carries the reasons; a sound post goes on to be published."""
+    sandbox.set_creator(max_video_post_duration_sec=60)
+    film = tmp_path / "clip.mp4"
+    given: dict[str, Any] = {"base_url": sandbox.base_url, "uploader": up, "preflight": True}
+    with TikTokPublishService(sandbox.access_token, account="acme", **given) as service:
+        film.write_bytes(movie(seconds=61.0))
+        for call in (service.publish_video, service.initiate_video_post):
+            with pytest.raises(TikTokPublishError, match="lasts 61") as caught:
+                call(film, "Hi", "private")
+            assert isinstance(caught.value.error, PreflightError)
+        assert sandbox.uploads == []
+        film.write_bytes(movie(seconds=60.0))
+        assert service.publish_video(film, "Hi", "private")["success"]
 
 
 def test_what_is_not_known_is_no_reason(sandbox: Sandbox, up: Uploader) -> None:

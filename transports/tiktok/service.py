@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from transports.tiktok.calls import post_status
 from transports.tiktok.destination import DirectPost, PrivacyLevel
 from transports.tiktok.hosts import API_URL, check_upload_url
 from transports.tiktok.limits import TikTokLimits
+from transports.tiktok.preflight import check
 from uploader import planner
 from uploader.api import Uploader
 from uploader.errors import PlanError, UploaderError
@@ -61,7 +63,8 @@ class TikTokPublishService:
     `journal` remembers every post: a file in the user's state directory by default. So a repeated
     `publish_video` of the same video with the same fields goes on with the same post, after a crash
     or a processing timeout too, and one that was published is not published again. An `uploader`
-    that is given brings its own journal, and stays open.
+    that is given brings its own journal, and stays open. With `preflight` every post is checked
+    first, and one that TikTok would refuse raises, with every reason, before a byte goes out.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class TikTokPublishService:
         ssl_context: ssl.SSLContext | None = None,
         journal: str | Path | Journal | None = None,
         uploader: Uploader | None = None,
+        preflight: bool = False,
     ) -> None:
         # Masked before anything can fail: this frame may be printed with its locals.
         access_token = Secret(access_token or "")
@@ -87,6 +91,7 @@ class TikTokPublishService:
         if uploader is None:
             uploader = Uploader(ssl_context=ssl_context, journal=journal or default_path())
         self._uploader = uploader
+        self._preflight = preflight
         self._sessions: dict[Secret, Session] = {}
         self._destination()
 
@@ -107,6 +112,7 @@ class TikTokPublishService:
             caption, privacy_level, disable_comment, disable_duet, disable_stitch
         )
         try:
+            self._check(video_path, post)
             spec = self._uploader.check(video_path, post)
             transport, created_at = post.transport(), self._uploader.now()
             session = self._uploader.call(
@@ -159,21 +165,17 @@ class TikTokPublishService:
         `video_id` is the public post's id as text, `None` until TikTok has moderated the post, and
         for posts that are not public.
         """
-        session = Session({"publish_id": str(publish_id), "content_type": ""})
-        post = self._destination()
-        transport = post.transport()
         try:
-            processing = self._uploader.call(post, "status", lambda: transport.poll(session))
+            status = post_status(self._uploader, self._destination(), str(publish_id))
         except UploaderError as error:
             failure = error
         else:
-            fields = processing.fields
-            ids = list(fields.get("post_ids", ()))
+            ids = list(status.post_ids)
             return {
-                "status": processing.state,
+                "status": status.status,
                 "video_id": ids[0] if ids else None,
-                "fail_reason": fields.get("fail_reason") or None,
-                "publish_id": str(publish_id),
+                "fail_reason": status.fail_reason,
+                "publish_id": status.publish_id,
                 "post_ids": ids,
             }
         raise TikTokPublishError.of(failure)
@@ -208,6 +210,7 @@ class TikTokPublishService:
             attempts=max_poll_attempts,
         )
         try:
+            self._check(video_path, post)
             result = self._uploader.upload(video_path, post, poll=poll)
         except UploaderError as error:
             failure = error
@@ -255,6 +258,10 @@ class TikTokPublishService:
         except UploaderError as error:
             failure = error
         raise TikTokPublishError.of(failure)
+
+    def _check(self, video_path: str | Path, post: DirectPost) -> None:
+        if self._preflight:
+            check(self._uploader, video_path, post)
 
     def _session(self, upload_url: Secret, content_type: str) -> Session:
         """Return the session of our own init, or one without a publish_id for a foreign URL."""
