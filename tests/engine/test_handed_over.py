@@ -109,12 +109,9 @@ async def test_a_task_that_is_cancelled_while_uploads_are_started_leaves_none(
         with pytest.raises(asyncio.CancelledError):
             await task
         go_on.set()
-        for _ in range(1000):
-            if len(journal.due()) == len(parcels):
-                break
-            await asyncio.sleep(0.005)
-        else:
-            pytest.fail("an upload that nobody holds goes on")
+        async with asyncio.timeout(PATIENCE):  # an upload that nobody holds ends
+            while len(journal.due()) < len(parcels):
+                await asyncio.sleep(0)
         held.set()
     assert {each.state for each in journal.latest()} <= {State.SENDING, State.QUEUED}
     assert depot.posts == []

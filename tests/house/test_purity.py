@@ -108,10 +108,10 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield from (alias.name for alias in names)
             case ast.ImportFrom(module=str(module), level=0, names=names):
                 # `from uploader import model` imports uploader.model.
-                if module in {"uploader", "transports"}:
-                    yield from (f"{module}.{alias.name}" for alias in names)
-                else:
-                    yield module
+                room = ROOT.joinpath(*module.split("."))
+                inside = {path.stem for path in room.iterdir()} if room.is_dir() else set()
+                for alias in names:
+                    yield f"{module}.{alias.name}" if alias.name in inside else module
             case ast.ImportFrom():
                 yield "(relative)"
 
@@ -165,6 +165,8 @@ def test_a_pure_module_reads_no_clock_and_no_file(name: str) -> None:
         ("import time", ["time"]),
         ("def f():\n    from os import path", ["os"]),
         ("from uploader import engine", ["uploader.engine"]),
+        ("from uploader import Uploader", ["uploader"]),
+        ("from transports.tiktok import operations", ["transports.tiktok.operations"]),
         ("from . import errors", ["(relative)"]),
         ("import urllib.request", ["urllib.request"]),
     ],

@@ -32,7 +32,7 @@ def test_living_workers_are_added_up_and_dead_ones_are_no_level(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("count", [150, pytest.param(10_000, marks=pytest.mark.slow)])
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_recycled_workers_leave_few_files(tmp_path: Path, count: int) -> None:
     """Files stay few however many workers came and went, and no count is lost or doubled."""
     found = run(tmp_path / "metrics", "recycled", count)
