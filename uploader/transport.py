@@ -248,7 +248,8 @@ class TransportFactory(Protocol):
     stands for any number of files (an upload server). Optional too: `meanings`, a sequence of
     `CodeMeaning`, which `uploader explain` tells of. Where accounts log in:
     `accounts(store, app, *, base_url)`, credentials with `login`, `add` and `revoke`, and
-    `account_variables`, the environment variables whose values `app` holds by name.
+    `account_variables`, the environment variables whose values `app` holds by name, and
+    `account_transport` where the accounts are kept under another transport's name.
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """

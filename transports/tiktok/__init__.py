@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from transports.tiktok.accounts import TikTokAccounts
     from transports.tiktok.calls import cancel, creator_info, post_status, publish
     from transports.tiktok.destination import DirectPost, InboxDraft, PrivacyLevel, TikTokAccount
     from transports.tiktok.destination_remote import PhotoPost, PostMode, PullPost
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from transports.tiktok.operations import CreatorInfo, PostStatus
     from transports.tiktok.preflight import Preflight, PreflightError, check
     from transports.tiktok.service import TikTokPublishError, TikTokPublishService
+    from transports.tiktok.webhooks import WebhookReceiver
 
 __all__ = [
     "CreatorInfo",
@@ -26,9 +28,11 @@ __all__ = [
     "PrivacyLevel",
     "PullPost",
     "TikTokAccount",
+    "TikTokAccounts",
     "TikTokLimits",
     "TikTokPublishError",
     "TikTokPublishService",
+    "WebhookReceiver",
     "cancel",
     "check",
     "creator_info",
@@ -48,9 +52,11 @@ _HOMES = {
     "PrivacyLevel": "destination",
     "PullPost": "destination_remote",
     "TikTokAccount": "destination",
+    "TikTokAccounts": "accounts",
     "TikTokLimits": "limits",
     "TikTokPublishError": "service",
     "TikTokPublishService": "service",
+    "WebhookReceiver": "webhooks",
     "cancel": "calls",
     "check": "preflight",
     "creator_info": "calls",

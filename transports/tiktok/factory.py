@@ -75,6 +75,7 @@ class TikTokFactory:
             unknown = sorted(set(given) - {option.name for option in self.options})
             raise ConfigurationError(f"tiktok has no options {', '.join(unknown)}") from None
 
+    account_transport = "tiktok"
     account_variables = ("TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET")
 
     def accounts(

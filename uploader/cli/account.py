@@ -64,6 +64,7 @@ def add(
 
 def listing(*, to: str | None, json: bool) -> int:
     """List the accounts that have logged in here; return the exit code."""
+    to = None if to is None else accounts.kept_as(to)
     found = accounts.opened().list(to) if accounts.place().exists() else []
     if json:
         screen.document({"exit_code": 0, "accounts": [_document(each) for each in found]})
@@ -77,7 +78,7 @@ def listing(*, to: str | None, json: bool) -> int:
 
 def remove(account: str, *, to: str, json: bool) -> int:
     """Delete an account's tokens here alone; return the exit code."""
-    store = accounts.opened()
+    store, to = accounts.opened(), accounts.kept_as(to)
     with store.lease(to, account, TTL):
         if not store.remove(to, account):
             raise _nobody(account)
@@ -90,7 +91,7 @@ def remove(account: str, *, to: str, json: bool) -> int:
 
 def forget(account: str, *, to: str, yes: bool, journal: Path | None, json: bool) -> int:
     """Give a consent back, and erase the account here; return the exit code."""
-    where = journals.place(journal)
+    where, to = journals.place(journal), accounts.kept_as(to)
     with journals.opened(where) if where.exists else nullcontext() as book:
         tokens, entries = accounts.known(to, account), _of(book, to, account)
         if tokens is None and not entries:

@@ -34,11 +34,16 @@ def opened() -> FileTokenStore:
     return FileTokenStore(place())
 
 
+def kept_as(to: str) -> str:
+    """Return the transport that a destination's accounts are kept under: several may share them."""
+    return str(getattr(registry.load(to), "account_transport", to))
+
+
 def known(transport: str, account: str | None) -> AccountTokens | None:
     """Return what is stored of an account, `None` when it never logged in here."""
     if account is None or not place().exists():
         return None
-    return opened().get(transport, account)
+    return opened().get(kept_as(transport), account)
 
 
 def source_for(transport: str, account: str | None) -> CredentialSource | None:

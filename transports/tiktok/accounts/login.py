@@ -113,7 +113,7 @@ class _Server(HTTPServer):
     def server_bind(self) -> None:
         """Bind, without asking the DNS for a name that nobody needs."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
