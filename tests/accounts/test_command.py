@@ -63,6 +63,17 @@ def test_a_login_is_all_that_an_upload_needs(
     sandbox.assert_posted_once(film)
 
 
+def test_drafts_go_by_the_same_account(
+    capsys: pytest.CaptureFixture[str], sandbox: Sandbox, film: Path
+) -> None:
+    """One login serves every kind of post."""
+    assert logged_in(capsys, sandbox, "--to", "tiktok-inbox").code == 0
+    draft = ("--to", "tiktok-inbox", "--account", "acme", "--base-url", sandbox.base_url)
+    ended = run(capsys, "publish", film, *draft, "--no-wait")
+    assert ended.code in (0, 4)
+    assert len(sandbox.posts) == 1
+
+
 def test_no_command_prints_a_token(
     capsys: pytest.CaptureFixture[str], sandbox: Sandbox, film: Path
 ) -> None:
