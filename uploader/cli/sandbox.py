@@ -65,10 +65,27 @@ def _welcome(factory: TransportFactory, peer: Any) -> str:
             f"  export {factory.token_variable}={shlex.quote(peer.access_token)}",
             f"  {name} publish clip.mp4 --to {factory.name}"
             f" --base-url {peer.base_url} {needed}".rstrip(),
+            *_login(factory, peer),
             "",
             "Ctrl-C ends it. Requests:",
         )
     )
+
+
+def _login(factory: TransportFactory, peer: Any) -> list[str]:
+    """Return how an account logs in, where accounts do."""
+    app = getattr(peer, "app", None)
+    if not app or not hasattr(factory, "accounts"):
+        return []
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in app.items())
+    login = f"{screen.command()} account login acme --to {factory.name} --base-url {peer.base_url}"
+    return [
+        "",
+        "Or log an account in, which agrees at once:",
+        "",
+        f"  export {exports}",
+        f"  {login}",
+    ]
 
 
 class _Told:

@@ -140,6 +140,14 @@ class Sandbox:
             check_host=self._public_base_url is None,
         )
 
+    @property
+    def app(self) -> dict[str, str]:
+        """Return the app that accounts may log in to, as the variables that name it."""
+        return {
+            "TIKTOK_CLIENT_KEY": self.oauth.client_key,
+            "TIKTOK_CLIENT_SECRET": self.oauth.client_secret,
+        }
+
     # -- tokens and faults -----------------------------------------------------------------------
 
     def issue_token(
