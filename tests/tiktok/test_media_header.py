@@ -1,5 +1,6 @@
 """The reader of MP4 and MOV: right about real files, unmoved by hostile ones."""
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from struct import pack
@@ -166,3 +167,22 @@ def test_a_callers_position_stays_where_it_is(tmp_path: Path) -> None:
         found, remark = read_media(file, "clip.mp4", path.stat().st_size, "video/mp4")
         assert file.tell() == 7
     assert (found, remark) == (WHOLE, None)
+
+
+def test_the_library_says_the_same_of_a_real_file() -> None:
+    """pymediainfo, asked in our place, agrees on the demonstration's clip."""
+    content = CLIP.read_bytes()
+    # A WebM by name is left to the library whatever it holds.
+    found, remark = read_media(content, "clip.webm", len(content), "video/webm")
+    assert (found, remark) == (header(content), None)
+
+
+def test_without_the_library_webm_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said so, with what to install; MP4 does not need it."""
+    monkeypatch.setitem(sys.modules, "pymediainfo", None)
+    content = CLIP.read_bytes()
+    found, remark = read_media(content, "clip.webm", len(content), "video/webm")
+    assert found is None
+    assert remark is not None
+    assert "mmap-uploader[media]" in remark
+    assert read_media(content, "clip.mp4", len(content), "video/mp4") == (header(content), None)

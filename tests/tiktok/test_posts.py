@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from transports.tiktok.factory import TIKTOK, TIKTOK_INBOX
 from transports.tiktok.sandbox import Fault, Sandbox, Switches
 from uploader import Uploader
 from uploader.errors import ConfigurationError, OutcomeUnknownError, RejectedError
+from uploader.journal import State
+from uploader.journals import SqliteJournal
 from uploader.model import Outcome
 from uploader.pacing import PollPolicy
 from uploader.secret import Secret
@@ -213,6 +216,24 @@ def test_a_watch_that_ended_is_taken_up_from_the_journal(still: FakeClock, journ
             clock=still, metrics=False, journal=journal, credentials=lambda *_: token
         ) as other:
             assert other.resume(first.upload_id).outcome is Outcome.DONE
+        assert len(sandbox.uploads) == 1
+
+
+def test_a_run_that_died_after_init_goes_on_by_the_same_call(
+    still: FakeClock, journal: Path
+) -> None:
+    """The session was recorded, the end of the run was not: the next one sends no second init."""
+    switches = Switches(pull_seconds=90.0, url_ownership="unchecked")
+    with Sandbox(switches=switches) as sandbox, closing(SqliteJournal(journal)) as store:
+        with Uploader(clock=still, metrics=False, journal=store) as up:
+            first = publish(up, pull(sandbox), poll=ONCE)
+        _, lease = store.take(first.upload_id, 60.0)
+        store.save(lease, {"state": State.SENDING, "confirmed": 0})
+        store.release(lease)
+        sandbox.clock.advance(90)
+        with Uploader(clock=still, metrics=False, journal=store) as up:
+            again = publish(up, pull(sandbox))
+        assert (again.upload_id, again.outcome) == (first.upload_id, Outcome.DONE)
         assert len(sandbox.uploads) == 1
 
 
