@@ -9,19 +9,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 FILE ?=
-BENCH ?= memory throughput
+BENCH ?= all
+BENCH_FLAGS ?= --quick
 PYTEST_FLAGS ?=
 # A process per core; what comes later wins, so PYTEST_FLAGS=-n0 runs all in one, for a debugger.
 PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
 LOCK_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow chaos lint format bench lock clean
+.PHONY: help demo test test-slow chaos lint format bench bench-check lock clean
 
 help: ## what can be done here
 	@echo "usage: make TARGET [PYTHON=python3.12]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "Set-up happens by itself, once per change of a lock file, in $(VENV)."
 
@@ -47,15 +48,18 @@ format: $(VENV)/.dev ## rewrite the code the way that lint wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure memory and throughput; one of them with BENCH=memory
-	@set -e; for name in $(BENCH); do $(BIN)/python -m benchmarks $$name; done
+bench: $(VENV)/.dev ## measure all suites quickly into bench-report/; BENCH=memory, BENCH_FLAGS=
+	$(BIN)/python -m benchmarks $(BENCH) $(BENCH_FLAGS) --report bench-report --json bench-report/report.json
+
+bench-check: $(VENV)/.dev ## compare the ratios of a quick run with the recorded ones
+	$(BIN)/python -m benchmarks throughput --quick --pairs 5 --compare
 
 lock: $(VENV)/.uv ## resolve pyproject.toml into the lock files; newer versions with LOCK_FLAGS=--upgrade
 	$(UV) requirements.lock --group build
 	$(UV) requirements-dev.lock --extra bench --extra s3 --group dev --constraints requirements.lock
 
 clean: ## remove environments, caches and built files
-	rm -rf .venv .venv-* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* bench-report build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One universal resolution serves every supported Python and system. No index address is written

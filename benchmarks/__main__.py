@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks memory|throughput|latency [options]`.
+"""The command: `python -m benchmarks all|memory|throughput|latency|… [options]`.
 
 Rule: tables go to stdout, progress and diagnostics to stderr; the exit code is 0 even if a limit
 is missed, unless `--check` asks for 1. 1 is also a suite that could not finish, 2 a wrong option,
@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from benchmarks import recorded
 from benchmarks.bench import Bench, Mode, Options, VerifyError
 from benchmarks.contender import ENTRIES, OURS
 from benchmarks.machine import describe
@@ -27,6 +28,7 @@ from benchmarks.units import parse_size
 from benchmarks.workspace import NoSpaceError, Workspace
 
 _STDOUT = "-"
+ALL = "all"
 _WIDTH = 150  # of tables that go into a file
 
 
@@ -57,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Ours beside the rivals, in the same run."
     )
-    command.add_argument("suite", nargs="+", choices=sorted(SUITES), help="what to measure")
+    command.add_argument("suite", nargs="+", choices=[ALL, *sorted(SUITES)], help="what to measure")
     command.add_argument("--size", type=_size, help="size of the file, e.g. 2GiB or 64MB")
     command.add_argument("--pairs", type=_count, metavar="N", help="rounds of all contenders")
     command.add_argument("--quick", action="store_true", help="small files and few rounds")
@@ -67,6 +69,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--rivals", type=_rivals, metavar="A,B", help="only these rivals")
     command.add_argument("--dir", type=Path, metavar="DIR", help="where the files are made")
     command.add_argument("--check", action="store_true", help="exit 1 if a limit is missed")
+    command.add_argument(
+        "--report", type=Path, metavar="DIR", help="a page of Markdown with a picture per suite"
+    )
+    ratios = command.add_mutually_exclusive_group()
+    ratios.add_argument(
+        "--compare", action="store_true", help="exit 1 if a ratio is worse than the recorded one"
+    )
+    ratios.add_argument("--record", action="store_true", help="record the ratios of this run")
     command.add_argument(
         "--json",
         nargs="?",
@@ -113,7 +123,12 @@ def measure(arguments: argparse.Namespace, screen: Screen) -> list[Report]:
     options = _options(arguments)
     with Workspace(arguments.dir, progress=screen.advance) as workspace:
         bench = Bench(options, workspace, screen.tell)
-        return [SUITES[suite](bench) for suite in arguments.suite]
+        return [SUITES[suite](bench) for suite in chosen(arguments.suite)]
+
+
+def chosen(suites: Sequence[str]) -> list[str]:
+    """Return the suites to run, each once; `all` stands for every one."""
+    return list(dict.fromkeys(SUITES if ALL in suites else suites))
 
 
 def publish(reports: list[Report], machine: dict[str, Any], target: str | None) -> None:
@@ -129,7 +144,36 @@ def publish(reports: list[Report], machine: dict[str, Any], target: str | None) 
     if target == _STDOUT:
         print(text)
     else:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(target).write_text(text + "\n")
+
+
+def write_page(reports: list[Report], machine: dict[str, Any], folder: Path) -> Path:
+    """Write the page and its pictures, and return the page's path."""
+    from benchmarks import markdown, pictures
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {report.suite: pictures.draw(report, folder) for report in reports}
+    names = {suite: name for suite, name in drawn.items() if name is not None}
+    page = folder / markdown.FILE
+    page.write_text(markdown.render(reports, machine, names))
+    return page
+
+
+def judge(arguments: argparse.Namespace, reports: list[Report], console: Console) -> int:
+    """Compare or record where that was asked for, and return the exit code."""
+    code = int(arguments.check and not all(report.reached for report in reports))
+    if arguments.record:
+        recorded.save(reports)
+        console.print(f"recorded in {recorded.FILE.name}")
+    if arguments.compare:
+        worse = recorded.complaints(reports, recorded.load())
+        for sentence in worse:
+            console.print(f"worse: {sentence}", style="red")
+        if not worse:
+            console.print("no ratio is worse than the recorded one", style="green")
+        code = int(bool(code or worse))
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,8 +190,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("interrupted: nothing is left behind", style="yellow")
         return 130
-    publish(reports, describe(), arguments.json)
-    return int(arguments.check and not all(report.reached for report in reports))
+    machine = describe()
+    publish(reports, machine, arguments.json)
+    if arguments.report is not None:
+        console.print(f"written: {write_page(reports, machine, arguments.report)}")
+    return judge(arguments, reports, console)
 
 
 if __name__ == "__main__":

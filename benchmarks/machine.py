@@ -12,7 +12,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("mmap-uploader", "aiohttp", "uvloop", "requests", "urllib3", "trustme")
+_PACKAGES = (
+    "mmap-uploader",
+    "aiohttp",
+    "uvloop",
+    "requests",
+    "urllib3",
+    "httpx",
+    "pycurl",
+    "boto3",
+    "obstore",
+    "tuspy",
+)
 
 
 def describe() -> dict[str, Any]:
@@ -27,6 +38,15 @@ def describe() -> dict[str, Any]:
         "openssl": ssl.OPENSSL_VERSION,
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
     }
+
+
+def line(machine: dict[str, Any]) -> str:
+    """Return what `describe` told as one line."""
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return (
+        f"{machine['system']} {machine['release']}, {machine['processor']}, "
+        f"{machine['cores']} cores, Python {machine['python']}, {machine['openssl']}, {packages}"
+    )
 
 
 def _cores() -> int | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import line as machine_line
 from benchmarks.runner import Run
 
 
@@ -37,6 +38,16 @@ class Limit:
     def verdict(self) -> str:
         """The word the table shows."""
         return {True: "REACHED", False: "NOT REACHED", None: "NOT MEASURED"}[self.reached]
+
+    @property
+    def value_text(self) -> str:
+        """What was measured, as the table shows it."""
+        return "n/a" if self.value is None else f"{self.value:.2f} {self.unit}".strip()
+
+    @property
+    def bound_text(self) -> str:
+        """What is to be reached, as the table shows it."""
+        return f"{self.sense} {self.bound:.3g} {self.unit}".strip()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the limit as JSON."""
@@ -121,7 +132,7 @@ class Report:
 def show(report: Report, machine: dict[str, Any], console: Console) -> None:
     """Print the report."""
     console.print(f"\n[bold]{report.suite}[/bold]: {report.question}")
-    console.print(_machine_line(machine), style="dim")
+    console.print(machine_line(machine), style="dim")
     for section in report.sections:
         console.print(_section_table(section))
     if report.limits:
@@ -130,14 +141,6 @@ def show(report: Report, machine: dict[str, Any], console: Console) -> None:
         console.print(f"· {note}", style="dim")
     for name, packages in report.missing.items():
         console.print(f"[yellow]missing:[/yellow] {name} was not run, it needs {packages}")
-
-
-def _machine_line(machine: dict[str, Any]) -> str:
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    return (
-        f"{machine['system']} {machine['release']}, {machine['processor']}, "
-        f"{machine['cores']} cores, Python {machine['python']}, {machine['openssl']}, {packages}"
-    )
 
 
 def _section_table(section: Section) -> Table:
@@ -155,7 +158,6 @@ def _limit_table(limits: list[Limit]) -> Table:
         table.add_column(column, justify="left" if column in ("figure", "") else "right")
     colours = {True: "green", False: "red", None: "yellow"}
     for limit in limits:
-        value = "n/a" if limit.value is None else f"{limit.value:.2f} {limit.unit}".strip()
-        bound = f"{limit.sense} {limit.bound:g} {limit.unit}".strip()
-        table.add_row(limit.name, value, bound, limit.verdict, style=colours[limit.reached])
+        cells = (limit.name, limit.value_text, limit.bound_text, limit.verdict)
+        table.add_row(*cells, style=colours[limit.reached])
     return table

@@ -15,7 +15,7 @@ from benchmarks.probes import memory_of
 from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
 from benchmarks.stats import fairness
-from benchmarks.suites import cells
+from benchmarks.suites import cells, growth
 from benchmarks.units import GB, MB, MIB, size_text
 from benchmarks.workspace import Sample, warm
 
@@ -25,7 +25,7 @@ SIZES = (64 * MB, 1 * GB, 4 * GB)
 QUICK_SIZES = (64 * MB, 512 * MB)
 AT_ONCE = 32
 _DISTINCT = 4
-ONE_LIMIT_MIB = 16
+ONE_LIMIT_MIB = 10
 MANY_LIMIT_MIB = 96
 FAIRNESS = 0.5
 _COLUMNS = (
@@ -52,6 +52,8 @@ def measure(bench: Bench) -> Report:
             runs, verified = _runs(bench, mode, entries, samples)
             report.sections.append(_section(mode, samples, runs, verified))
             report.limits += _limits(mode, samples, runs)
+    growth.by_size_part_and_number(bench, report)
+    growth.to_s3(bench, report)
     if memory_of().total is None:
         report.notes.append("this system does not tell what is resident: Linux does, in /proc")
     report.notes += [
