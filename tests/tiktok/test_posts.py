@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.command import run
 from tests.engine.clock import FakeClock
 from tests.tiktok.boxes import movie
 from transports.tiktok import (
@@ -181,6 +182,18 @@ def test_an_init_that_was_not_answered_is_never_sent_again(
     resolved = up.resolve(result.upload_id)
     assert resolved.outcome is Outcome.UNKNOWN
     assert len(sandbox.uploads) == 1
+
+
+def test_the_command_promises_no_second_init(
+    sandbox: Sandbox, up: Uploader, journal: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An upload of a file may begin anew after an hour; what TikTok fetches may not, and is not
+    said to."""
+    sandbox.script(Fault("init", lose_answer=True))
+    result = publish(up, pull(sandbox))
+    shown = run(capsys, "show", result.upload_id, "--journal", journal).out
+    assert "look at the account" in " ".join(shown.split())
+    assert "anew" not in shown
 
 
 def test_an_init_that_was_refused_can_be_tried_again(sandbox: Sandbox, up: Uploader) -> None:

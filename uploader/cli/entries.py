@@ -110,8 +110,13 @@ def reference(entry: Entry) -> str:
 
 
 def _limits(entry: Entry) -> Capabilities | None:
+    """Return the limits of the very post: one transport may have several kinds of them."""
     try:
-        return registry.load(entry.transport).capabilities
+        factory = registry.load(entry.transport)
+        try:
+            return factory.destination(None, entry.destination).transport().capabilities
+        except UploaderError:  # a pruned entry has no destination any more
+            return factory.capabilities
     except UploaderError:
         return None
 
