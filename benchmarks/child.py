@@ -58,15 +58,13 @@ def transfer(contender: Contender, job: Job) -> None:
 def measure(contender: Contender, job: Job) -> dict[str, Any]:
     """Transfer once and return wall and processor time, and the peak."""
     reset = forget_peak()
-    told_before = contender.told()
+    before = contender.shares()
     spent = Processor.now()
     start = time.monotonic()
     transfer(contender, job)
     end = time.monotonic()
     spent = Processor.now().since(spent)
-    told = contender.told()
-    if told is not None:
-        told -= told_before or 0.0
+    shares = {name: now - before.get(name, 0.0) for name, now in contender.shares().items()}
     peak = peak_bytes()
     return {
         "start": start,
@@ -75,7 +73,7 @@ def measure(contender: Contender, job: Job) -> dict[str, Any]:
         "system": spent.system,
         "peak": peak,
         "peak_was_reset": reset,
-        "told": told,
+        "shares": shares,
     }
 
 

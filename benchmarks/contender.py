@@ -78,9 +78,9 @@ class Contender(ABC):
         """Publish one file without blocking the caller's loop: a thread, as people do."""
         await asyncio.to_thread(self.upload, path, title)
 
-    def told(self) -> float | None:
-        """Return the processor seconds that metrics and logs took so far; `None` if not counted."""
-        return None
+    def shares(self) -> dict[str, float]:
+        """Return the processor seconds that parts of the work took so far, where it is counted."""
+        return {}
 
     async def close_async(self) -> None:
         """Give back what `upload_async` took; nothing for those that use threads."""

@@ -89,8 +89,8 @@ class Run:
     peak_was_reset: bool = False
     peak_anon: int | None = None
     peak_file: int | None = None
-    told: float | None = None
-    """Processor seconds of metrics and logs, where they were counted."""
+    shares: dict[str, float] = field(default_factory=dict)
+    """Processor seconds of parts of the work, where they were counted."""
     repeats: int = 1
     crowd: Crowd = field(default_factory=Crowd)
     """Most descriptors and threads that were seen at once, if memory was watched."""

@@ -9,47 +9,66 @@ over: the difference of two runs drowns in the noise of a machine.
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 from benchmarks.contender import Contender, Job
 from benchmarks.ours import Ours
 from uploader import Uploader, instruments
 from uploader.engine.hub import EventHub
-from uploader.events import Event
+from uploader.journals import SqliteJournal
 from uploader.logging import configure
+
+JOURNAL: Final = ("claim", "take", "save", "renew", "release", "parts", "get")
+"""What a run calls of its journal; none of them calls another."""
 
 
 class Observed(Ours):
-    """Metrics and logs as an application has them that looks at both."""
+    """Metrics, logs and a journal in a file, as an application has them that looks at all."""
 
     def __init__(self, job: Job) -> None:
+        self._journal = _timed(SqliteJournal, *JOURNAL)
         super().__init__(job)
         self._sink = Path(os.devnull).open("w")  # noqa: SIM115 - it lives as long as the process
         configure(format="json", stream=self._sink)
-        self._handing_over = _timed_emit()
+        self._handing_over = _timed(EventHub, "emit")
 
-    def told(self) -> float | None:
-        """Return what the events' thread took, and handing events to it."""
+    def _settings(self) -> dict[str, Any]:
+        self._folder = tempfile.TemporaryDirectory()
+        return {"journal": Path(self._folder.name) / "bench.db"}
+
+    def shares(self) -> dict[str, float]:
+        """Return what the events' thread took with handing events to it, and the journal."""
+        found = {"journal": self._journal()}
         for thread in threading.enumerate():
             if thread.name == "uploader-events" and thread.ident is not None:
                 clock = time.pthread_getcpuclockid(thread.ident)
-                return time.clock_gettime(clock) + self._handing_over()
-        return None
+                found["watching"] = time.clock_gettime(clock) + self._handing_over()
+        return found
 
 
-def _timed_emit() -> Callable[[], float]:
-    """Time every call of the hub's `emit`; return a function that tells their sum in seconds."""
-    emit, spent = EventHub.emit, [0.0]
+def _timed(owner: type, *names: str) -> Callable[[], float]:
+    """Time every call of these methods by its thread's clock; return what tells their sum."""
+    spent, turn = [0.0], threading.Lock()
 
-    def timed(hub: EventHub, event: Event) -> None:
-        began = time.thread_time()
-        emit(hub, event)
-        spent[0] += time.thread_time() - began
+    def timed(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return method(*given, **named)
+            finally:
+                took = time.thread_time() - began
+                with turn:
+                    spent[0] += took
 
-    EventHub.emit = timed  # type: ignore[method-assign, assignment]
+        return call
+
+    for name in names:
+        setattr(owner, name, timed(getattr(owner, name)))
     return lambda: spent[0]
 
 

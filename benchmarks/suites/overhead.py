@@ -1,4 +1,4 @@
-"""What do metrics and logs cost in processor time?
+"""What do metrics, logs and the journal cost in processor time?
 
 Rule: what counts is the processor time of the thread that counts and writes, and of handing it
 events, as a share of the run's; the same upload without them stands beside it, in turn.
@@ -15,8 +15,9 @@ from benchmarks.suites import cells
 from benchmarks.units import GIB, MIB, size_text
 from benchmarks.workspace import Sample, warm
 
-QUESTION = "how much of an upload's processor time do metrics and logs take?"
-LIMIT_PERCENT = 2.0
+QUESTION = "how much of an upload's processor time do metrics, logs and the journal take?"
+LIMITS = {"watching": ("metrics and logs", 2.0), "journal": ("the journal's calls", 1.0)}
+"""Of what of a run's processor time, at most how many percent."""
 _ENTRIES = (OBSERVED, UNOBSERVED)
 _MANY, _SMALL = 64, 4 * MIB
 _COLUMNS = (
@@ -24,7 +25,8 @@ _COLUMNS = (
     "CPU s a run",
     "CPU s/GB = user + system",
     "observed / it",
-    "share of watching",
+    "of it metrics and logs",
+    "of it the journal",
     "GB/s",
 )
 
@@ -42,10 +44,10 @@ def measure(bench: Bench) -> Report:
             runs = _runs(bench, mode, samples, pairs)
             report.sections.append(_section(mode, samples, pairs, runs))
             if len(samples) == 1:
-                report.limits.append(_limit(mode, runs))
+                report.limits += [_limit(mode, runs, what) for what in LIMITS]
     report.notes += [
-        "observed: Prometheus metrics, and log lines of level info as JSON to a device that takes "
-        "all; unobserved: no subscriber of events at all",
+        "observed: Prometheus metrics, log lines of level info as JSON to a device that takes all, "
+        "and a journal in a file, with the digests that it wants; unobserved: nothing of it",
         f"the limit is for one large upload; {_MANY} small ones at once are shown beside it",
     ]
     return report
@@ -67,7 +69,7 @@ def _section(mode: Mode, samples: list[Sample], pairs: int, runs: dict[str, list
             cells.spread(mine, _cpu, 3),
             cells.cpu(mine),
             _ratio_text(runs) if name == UNOBSERVED.name else "",
-            _share_text(mine) if name == OBSERVED.name else "",
+            *(_share_text(mine, what) if name == OBSERVED.name else "" for what in LIMITS),
             cells.rate(mine),
         )
         for name, mine in runs.items()
@@ -93,15 +95,16 @@ def _ratio_text(runs: dict[str, list[Run]]) -> str:
     return f"{seen.median:.3f} ({seen.low:.3f} to {seen.high:.3f})"
 
 
-def _shares(runs: list[Run]) -> Spread:
-    return Spread.over([100 * run.told / _cpu(run) for run in runs if run.told is not None])
+def _shares(runs: list[Run], what: str) -> Spread:
+    return Spread.over([100 * run.shares[what] / _cpu(run) for run in runs])
 
 
-def _share_text(runs: list[Run]) -> str:
-    seen = _shares(runs)
+def _share_text(runs: list[Run], what: str) -> str:
+    seen = _shares(runs, what)
     return f"{seen.median:.2f} % ({seen.low:.2f} to {seen.high:.2f})"
 
 
-def _limit(mode: Mode, runs: dict[str, list[Run]]) -> Limit:
-    percent = _shares(runs[OBSERVED.name]).median
-    return Limit(f"{mode}: cost of metrics and logs", percent, LIMIT_PERCENT, "at most", "%")
+def _limit(mode: Mode, runs: dict[str, list[Run]], what: str) -> Limit:
+    words, bound = LIMITS[what]
+    percent = _shares(runs[OBSERVED.name], what).median
+    return Limit(f"{mode}: cost of {words}", percent, bound, "at most", "%")
