@@ -125,6 +125,8 @@ class Connection:
 
     def _call(self, head: Head) -> bytes:
         body, pending = read_small_body(self._stream, head)
+        if "host" in head.headers:  # a relay before this sink has another port
+            self._origin = f"{urlsplit(self._origin).scheme}://{head.headers['host']}"
         call = self._calls.get(urlsplit(head.start[1]).path)
         if head.start[0] != "POST" or call is None:
             raise RangeError(404, "no such path")

@@ -15,6 +15,7 @@ from benchmarks.suites import (
     startup,
     throughput,
     tus_row,
+    wide,
 )
 
 SUITES = {
@@ -24,6 +25,7 @@ SUITES = {
     "scale": scale.measure,
     "startup": startup.measure,
     "limits": limits.measure,
+    "wide": wide.measure,
     "destinations": destinations.measure,
     "overhead": overhead.measure,
     "tus": tus_row.measure,

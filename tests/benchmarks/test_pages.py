@@ -144,6 +144,6 @@ def test_the_recorded_ratios_belong_to_suites_that_exist() -> None:
 
 
 def test_all_stands_for_every_suite_once() -> None:
-    """In the order of the table; a suite named twice runs once."""
-    assert chosen(["memory", "all"]) == list(SUITES)
+    """In the order of the table; tus is measured among the destinations."""
+    assert [*chosen(["memory", "all"]), "tus"] == list(SUITES)
     assert chosen(["latency", "memory", "latency"]) == ["latency", "memory"]
