@@ -1,10 +1,11 @@
-"""What every test may need, and nothing else: no skips in CI, a state directory of its own, TLS
-for one run, a mended mock.
+"""What every test may need, and nothing else: no skips in CI, a state directory and a logger of
+its own, TLS for one run, a mended mock.
 
 Stand-ins for servers and files live beside the tests that use them.
 """
 
 import itertools
+import logging
 import os
 import ssl
 from collections.abc import Iterator
@@ -46,6 +47,18 @@ def _no_journal_of_the_user(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     for name in ("UPLOADER_JOURNAL", "UPLOADER_ENVIRONMENT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was() -> Iterator[None]:
+    """Let no test keep the package's logger: commands that run in this process configure it."""
+    ours = logging.getLogger("uploader")
+    handlers, filters = list(ours.handlers), list(ours.filters)
+    level, propagate, disabled = ours.level, ours.propagate, ours.disabled
+    yield
+    ours.handlers[:], ours.filters[:] = handlers, filters
+    ours.propagate, ours.disabled = propagate, disabled
+    ours.setLevel(level)
 
 
 class MockedResponse(aiohttp.ClientResponse):

@@ -147,7 +147,7 @@ def test_the_sandbox_command(
     served = start("sandbox", env=environment())
     assert served.stdout is not None
     head = "".join(iter(served.stdout.readline, "Ctrl-C ends it. Requests:\n"))
-    ((variable, token),) = re.findall(r"export (\w+)=(\S+)", head)
+    variable, token = re.findall(r"export (\w+)=(\S+)", head)[0]
     (example,) = re.findall(r"publish clip\.mp4 (.*)", head)
 
     monkeypatch.setenv(variable, token)
