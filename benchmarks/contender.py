@@ -220,12 +220,6 @@ ENTRIES = {
 S3_OURS = Entry(
     "s3_ours", "benchmarks.ours_s3", ("uploader.api", "botocore", "google_crc32c"), "S3Object"
 )
-S3_UNCHECKED = Entry(
-    "s3_ours_unchecked",
-    "benchmarks.ours_s3",
-    ("uploader.api", "botocore"),
-    "S3Object(checksum=None), as obstore sends",
-)
 S3_BOTO3 = Entry(
     "s3_boto3", "benchmarks.rivals.s3_boto3", ("boto3",), "upload_file, as many threads as lanes"
 )
@@ -235,7 +229,7 @@ S3_OBSTORE = Entry(
 S3_AWS = Entry(
     "s3_aws", "benchmarks.rivals.s3_aws", (), "aws s3 cp, a process of its own", command="aws"
 )
-S3_ENTRIES = (S3_OURS, S3_UNCHECKED, S3_BOTO3, S3_OBSTORE, S3_AWS)
+S3_ENTRIES = (S3_OURS, S3_BOTO3, S3_OBSTORE, S3_AWS)
 ENTRIES |= {entry.name: entry for entry in S3_ENTRIES}
 
 

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from benchmarks.contender import S3_UNCHECKED, Contender, Job
+from benchmarks.contender import Contender, Job
 from benchmarks.ours import Ours, check
 from transports.s3 import S3Limits, S3Object
 
 
 class OursToS3(Ours):
     """One `Uploader` per child; keys are given, so that no chain is asked."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        unchecked = job.contender == S3_UNCHECKED.name
-        self._unchecked: dict[str, Any] = {"checksum": None} if unchecked else {}
 
     def upload(self, path: Path, title: str) -> None:
         """Store one file."""
@@ -33,7 +27,6 @@ class OursToS3(Ours):
                     part_size=self.job.chunk_size,
                     max_lanes=self.job.lanes,
                     limits=S3Limits(min_part=1),
-                    **self._unchecked,
                 ),
             )
         )

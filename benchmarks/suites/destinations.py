@@ -12,15 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.bench import Bench, VerifyError
-from benchmarks.contender import (
-    S3_BOTO3,
-    S3_ENTRIES,
-    S3_OBSTORE,
-    S3_OURS,
-    S3_UNCHECKED,
-    Entry,
-    Job,
-)
+from benchmarks.contender import S3_BOTO3, S3_ENTRIES, S3_OURS, Entry, Job
 from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
 from benchmarks.sink_process import SinkProcess
@@ -81,7 +73,7 @@ def _s3(bench: Bench, report: Report) -> None:
         "S3's sink answers multipart uploads and drops their bytes in the kernel: it looks at no"
         " signature and no checksum, so that the clients are measured",
         "over plain HTTP with unsigned payloads; ours sends CRC32C of each part, boto3 and aws"
-        " CRC32 of theirs, obstore and ours unchecked none; each is compared with its like",
+        " CRC32 of theirs, obstore none",
         "aws is a process of its own: wall, CPU and peak include its interpreter",
     ]
 
@@ -132,27 +124,21 @@ def _faster(runs: dict[str, list[Run]]) -> list[Limit]:
     if S3_OURS.name not in runs:
         return []
     walls = _medians(runs, lambda run: run.wall)
-    ours = {S3_OURS.name, S3_UNCHECKED.name}
     limits = [
         Limit(
             f"S3, plain: wall of {name} / ours",
-            wall / walls[_equal(name) if _equal(name) in walls else S3_OURS.name],
+            wall / walls[S3_OURS.name],
             AGAINST_BOTO3 if name == S3_BOTO3.name else 1.0,
             "at least",
         )
         for name, wall in walls.items()
-        if name not in ours
+        if name != S3_OURS.name
     ]
     if S3_BOTO3.name in runs:
         spent = _medians(runs, lambda run: run.cpu_per_gb)
         ratio = spent[S3_OURS.name] / spent[S3_BOTO3.name]
         limits.append(Limit("S3, plain: CPU, ours / boto3", ratio, 1 / AGAINST_BOTO3, "at most"))
     return limits
-
-
-def _equal(rival: str) -> str:
-    """Return which of ours checks as much as a rival does."""
-    return S3_UNCHECKED.name if rival == S3_OBSTORE.name else S3_OURS.name
 
 
 def _medians(runs: dict[str, list[Run]], figure: Callable[[Run], float]) -> dict[str, float]:
