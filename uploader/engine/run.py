@@ -305,6 +305,9 @@ class UploadRun:
         plan = self.prepared.plan
         if not point.is_whole(plan):
             course.unsettled = False
+        if point.index > self._log.entry.confirmed and point.receipts is None:
+            # Or a kill in the next part would leave the server two parts ahead of the journal.
+            await self._log.save(confirmed=point.index)
         course.resumed_from = point.held(plan)
         self.tally.confirm(course.resumed_from)
         return point
