@@ -317,6 +317,21 @@ def test_a_part_that_the_server_lost_is_sent_again(
     assert depot.count("complete") == 2
 
 
+def test_killed_before_each_part_is_recorded_it_still_goes_on(
+    make_uploader: Make, journal: MemoryJournal, dies: Callable[..., Any], depot: Depot, film: Path
+) -> None:
+    """Each run learns one part more from the server, and the next one believes it."""
+    parcel = Parcel(depot.url, Asked, IN_ORDER)
+    for _ in range(3):
+        dying = dies(lambda changes: changes.get("part") is not None)
+        make_uploader(journal=dying).upload(film, parcel)
+        journal.close()
+    result = make_uploader(journal=journal).upload(film, parcel)
+    assert result.outcome is Outcome.DONE, result.error
+    assert depot.posts == [film.read_bytes()]
+    assert depot.count("append") == PARTS
+
+
 def test_an_upload_that_another_run_drives_is_not_dropped(
     make_uploader: Make, depot: Depot, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
