@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from transports.statuses import retry_after
 from uploader.errors import (
     AuthenticationError,
     ProtocolError,
@@ -113,15 +114,6 @@ def _refusal(response: Response) -> tuple[str | None, str]:
     if "upload_id" in message:
         message = ""
     return (str(reason)[:LONGEST] if reason else None), message[:LONGEST]
-
-
-def retry_after(response: Response) -> float | None:
-    """Return the header's seconds; a date or nonsense counts as none."""
-    try:
-        seconds = float(response.headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < 86_400 else None
 
 
 def resource(operation: str, response: Response) -> dict[str, Any]:
