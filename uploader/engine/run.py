@@ -7,6 +7,7 @@ fault (`ConfigurationError`, `SourceError`) is raised.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -269,7 +270,7 @@ class UploadRun:
             # It was surely not completed: a part is gone, or is not what its receipt says.
             course.spent = False
             await self._log.save(state=State.SENDING)
-            point = await self._point(course.session)
+            point = await self._point(course.session, await self._log.parts())
             course.receipts = dict(point.receipts or {})
             self.teller.resynced(point.index, point.held(plan))
         return told
@@ -293,9 +294,10 @@ class UploadRun:
             return Point(0)
         if self._fresh:
             return Point(0)  # opened elsewhere a moment ago: there is nothing to ask about
-        await self._prove_content()
+        records = await self._log.parts()
+        await self._prove_content(records)
         try:
-            point = await self._point(session)
+            point = await self._point(session, records)
         except SessionExpiredError as error:
             if is_adopted(entry):
                 raise  # another session would be another post than the one that was asked for
@@ -312,9 +314,9 @@ class UploadRun:
         self.tally.confirm(course.resumed_from)
         return point
 
-    async def _point(self, session: Session) -> Point:
+    async def _point(self, session: Session, records: Sequence[PartRecord]) -> Point:
         """Ask where a session stands; a completion that was lost is learnt first."""
-        plan, records = self.prepared.plan, await self._log.parts()
+        plan = self.prepared.plan
         receipts = recorded_receipts(plan, records)
         if self._commits and may_be_committed(self._log.entry):
             completion = await self._completer.verified(session, receipts)
@@ -337,9 +339,9 @@ class UploadRun:
         self._course.session = self.prepared.session = None
         await self._log.save(session=None, confirmed=0, state=State.QUEUED)
 
-    async def _prove_content(self) -> None:
+    async def _prove_content(self, records: Sequence[PartRecord]) -> None:
         """Refuse to go on when a part that was sent has other content now."""
-        records, prepared = await self._log.parts(), self.prepared
+        prepared = self.prepared
         differs = await asyncio.get_running_loop().run_in_executor(
             self._engine.executor,
             check_parts,
@@ -401,7 +403,7 @@ class UploadRun:
             if self._course.completion is not None:
                 return await self._watch(None)
         elif session is not None:
-            point = await self._point(session)
+            point = await self._point(session, await self._log.parts())
             if point.is_whole(plan):
                 standing = await self._watch(point.ended)
                 if standing.outcome is not Outcome.FAILED:
@@ -419,7 +421,7 @@ class UploadRun:
                 raise unanswered(entry, self._transport)
             return Standing(Outcome.SUSPENDED)
         try:
-            point = await self._point(session)
+            point = await self._point(session, await self._log.parts())
         except SessionExpiredError:
             return Standing(Outcome.SUSPENDED)
         if point.ended is not None and (point.ended.is_terminal or not self._commits):
