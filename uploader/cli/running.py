@@ -5,7 +5,6 @@ Rule: stdout gets the results, stderr the rest. The journal is open before anyth
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,19 +125,15 @@ def _metrics(address: tuple[str, int] | None) -> Iterator[CollectorRegistry | No
     if address is None:
         yield None
         return
-    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client import CollectorRegistry
+
+    from uploader.instruments.metrics import serve
 
     host, port = address
     collected = CollectorRegistry()
     try:
-        server, thread = start_http_server(port, addr=host, registry=collected)
-    except OSError as error:
-        raise ConfigurationError(
-            f"metrics cannot be served at {host}:{port}: {os.strerror(error.errno or 0)}"
-        ).hint("give another --metrics-port") from None
-    try:
+        served = serve(port, address=host, registry=collected)
+    except ConfigurationError as error:
+        raise ConfigurationError(error.message).hint("give another --metrics-port") from None
+    with served:
         yield collected
-    finally:
-        server.shutdown()
-        thread.join(1.0)
-        server.server_close()
