@@ -7,49 +7,34 @@ fault (`ConfigurationError`, `SourceError`) is raised.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from uploader import events, planner
 from uploader.engine.caller import FlowCaller
 from uploader.engine.completing import Completer
-from uploader.engine.content import check_parts
 from uploader.engine.course import Course
 from uploader.engine.credentials import Signer
 from uploader.engine.ending import Ending
+from uploader.engine.inquiry import Inquiry
 from uploader.engine.logbook import Logbook
 from uploader.engine.prepare import Prepared
 from uploader.engine.progress import Tally
-from uploader.engine.resuming import (
-    RESYNCED,
-    STALE,
-    Point,
-    Resumption,
-    forgotten,
-    is_adopted,
-    is_restored,
-    may_be_committed,
-    may_open_again,
-    recorded_receipts,
-    unanswered,
-)
+from uploader.engine.resuming import STALE, Point, forgotten, is_restored
 from uploader.engine.sending import Sending
-from uploader.engine.standing import Standing, ended, failed
+from uploader.engine.standing import Standing, failed
 from uploader.engine.stopping import Stop, StopReason
 from uploader.engine.telling import Teller
 from uploader.engine.watching import Watcher
 from uploader.errors import (
     ConfigurationError,
     OffsetMismatchError,
-    SessionExpiredError,
-    SourceChangedError,
     SourceError,
     UploadCancelledError,
     UploaderError,
 )
 from uploader.journal import PartRecord, State
-from uploader.model import Completion, Outcome, Processing, Receipt, Session, UploadResult
+from uploader.model import Completion, Outcome, Processing, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.transport import Moment
 
@@ -122,7 +107,17 @@ class UploadRun:
         self._ending = Ending(
             prepared, self._course, self._caller, logbook, self.stop, self.tally, self._completer
         )
-
+        self._inquiry = Inquiry(
+            prepared,
+            course=self._course,
+            caller=self._caller,
+            completer=self._completer,
+            logbook=logbook,
+            clock=self._clock,
+            tally=self.tally,
+            teller=self.teller,
+            executor=engine.executor,
+        )
         self._caller.before_wait = self._before_wait
 
     async def run(self) -> UploadResult:
@@ -236,7 +231,9 @@ class UploadRun:
     async def _transfer(self, source: Source) -> Processing | None:
         """Send what is missing; return the server's last word when it has ended already."""
         course, plan = self._course, self.prepared.plan
-        point = await self._go_on()
+        # Opened elsewhere a moment ago: there is nothing to ask about.
+        opened = self._fresh and course.session is not None
+        point = Point(0) if opened else await self._inquiry.begin()
         if course.completion is not None or (point.ended is not None and not self._commits):
             return point.ended
         sending = Sending(
@@ -270,7 +267,7 @@ class UploadRun:
             # It was surely not completed: a part is gone, or is not what its receipt says.
             course.spent = False
             await self._log.save(state=State.SENDING)
-            point = await self._point(course.session, await self._log.parts())
+            point = await self._inquiry.point(course.session, await self._log.parts())
             course.receipts = dict(point.receipts or {})
             self.teller.resynced(point.index, point.held(plan))
         return told
@@ -282,85 +279,6 @@ class UploadRun:
         if found is not None and self._abilities.verify is not None:
             found = await self._completer.verified(session, receipts)
         return found or await self._completer.complete(session, receipts)
-
-    async def _go_on(self) -> Point:
-        """Return where to begin: at the start, or where an earlier run was interrupted."""
-        entry, session, course = self._log.entry, self._course.session, self._course
-        if session is None:
-            opened = entry.state in (State.OPENING, State.UNKNOWN) and not self.prepared.at_once
-            if opened and not may_open_again(entry, self._transport, self._clock):
-                raise unanswered(entry, self._transport)
-            course.unsettled = False
-            return Point(0)
-        if self._fresh:
-            return Point(0)  # opened elsewhere a moment ago: there is nothing to ask about
-        records = await self._log.parts()
-        await self._prove_content(records)
-        try:
-            point = await self._point(session, records)
-        except SessionExpiredError as error:
-            if is_adopted(entry):
-                raise  # another session would be another post than the one that was asked for
-            self.teller.tell(events.SessionRestarted, reason=error.message)
-            await self._forget_session()
-            return Point(0)
-        plan = self.prepared.plan
-        if not point.is_whole(plan):
-            course.unsettled = False
-        if point.index > self._log.entry.confirmed and point.receipts is None:
-            # Or a kill in the next part would leave the server two parts ahead of the journal.
-            await self._log.save(confirmed=point.index)
-        course.resumed_from = point.held(plan)
-        self.tally.confirm(course.resumed_from)
-        return point
-
-    async def _point(self, session: Session, records: Sequence[PartRecord]) -> Point:
-        """Ask where a session stands; a completion that was lost is learnt first."""
-        plan = self.prepared.plan
-        receipts = recorded_receipts(plan, records)
-        if self._commits and may_be_committed(self._log.entry):
-            completion = await self._completer.verified(session, receipts)
-            if completion is not None:
-                self._course.completion = completion
-                return Point(plan.count, plan.size, receipts=receipts)
-            self._course.unsettled = False
-            await self._log.save(state=State.SENDING)
-        point = await self._resumption().point(self._log.entry, session, plan, records)
-        if self._commits and point.receipts is None:
-            parts = map(plan.part, range(point.index))
-            unseen = {each.index: Receipt(each.index, RESYNCED, each.length) for each in parts}
-            self._course.receipts.update(unseen | receipts)
-        return point
-
-    async def _forget_session(self) -> None:
-        """Let a new session be opened, into which no part was sent."""
-        for each in await self._log.parts():
-            await self._log.save(part=PartRecord(each.index, each.digest, STALE))
-        self._course.session = self.prepared.session = None
-        await self._log.save(session=None, confirmed=0, state=State.QUEUED)
-
-    async def _prove_content(self, records: Sequence[PartRecord]) -> None:
-        """Refuse to go on when a part that was sent has other content now."""
-        prepared = self.prepared
-        differs = await asyncio.get_running_loop().run_in_executor(
-            self._engine.executor,
-            check_parts,
-            prepared.source,
-            prepared.facts.name,
-            prepared.plan,
-            records,
-        )
-        if differs is not None:
-            part = prepared.plan.part(differs)
-            raise SourceChangedError(
-                f"{prepared.facts.name} has other content now in bytes {part.start:,} to"
-                f" {part.stop:,}, which were sent already"
-            ).hint("upload the new content as a new post")
-
-    def _resumption(self) -> Resumption:
-        return Resumption(
-            self._transport, self._abilities, self._caller, self._clock, self.teller.resynced
-        )
 
     async def _create(self) -> Session:
         prepared = self.prepared
@@ -391,54 +309,19 @@ class UploadRun:
             self._course.session, processing, wait=self._wait, completion=self._course.completion
         )
 
-    # Asking without sending.
-
     async def _look_back(self) -> Standing:
-        """Ask about an upload of a restored journal; only that it is posted can be believed."""
-        session, plan = self._course.session, self.prepared.plan
-        if session is not None and self._commits:
-            # By what it holds of its parts nothing is proved, and nothing of it is recorded.
-            receipts = recorded_receipts(plan, await self._log.parts())
-            self._course.completion = await self._completer.verified(session, receipts)
-            if self._course.completion is not None:
-                return await self._watch(None)
-        elif session is not None:
-            point = await self._point(session, await self._log.parts())
-            if point.is_whole(plan):
-                standing = await self._watch(point.ended)
-                if standing.outcome is not Outcome.FAILED:
-                    return standing
-        raise forgotten()
+        """Ask about an upload of a restored journal."""
+        standing = await self._watch(await self._inquiry.posted())
+        if standing.outcome is Outcome.FAILED and not self._commits:
+            raise forgotten()
+        return standing
 
     async def _look(self) -> Standing:
         """Ask how the upload stands, and send nothing."""
-        entry, session = self._log.entry, self._course.session
-        if session is None:
-            if entry.state in (State.OPENING, State.UNKNOWN) and not self.prepared.at_once:
-                if may_open_again(entry, self._transport, self._clock):
-                    error = UploadCancelledError("nothing was posted: what was opened has expired")
-                    return Standing(Outcome.CANCELLED, error=error)
-                raise unanswered(entry, self._transport)
-            return Standing(Outcome.SUSPENDED)
-        try:
-            point = await self._point(session, await self._log.parts())
-        except SessionExpiredError:
-            return Standing(Outcome.SUSPENDED)
-        if point.ended is not None and (point.ended.is_terminal or not self._commits):
-            return ended(point.ended, session.fields)
-        if point.is_whole(self.prepared.plan) and not self._lacks_completion:
-            return await self._processing(None) if self._commits else await self._watch(None)
-        # What may have been committed stays so: the status may be late, and SENDING would let an
-        # hour's age alone open a second upload.
-        committed = may_be_committed(self._log.entry)
-        state = State.COMMITTING if committed else State.SENDING
-        await self._log.save(state=state, confirmed=point.index)
-        return Standing(Outcome.SUSPENDED)
-
-    @property
-    def _lacks_completion(self) -> bool:
-        """Whether the upload still has to be completed, parts or no parts."""
-        return self._commits and self._course.completion is None
+        standing = await self._inquiry.look()
+        if standing is not None:
+            return standing
+        return await self._processing(None) if self._commits else await self._watch(None)
 
     def _result(self, standing: Standing, seconds: float) -> UploadResult:
         prepared, error, session = self.prepared, standing.error, self._course.session
