@@ -65,7 +65,8 @@ def add(
 def listing(*, to: str | None, json: bool) -> int:
     """List the accounts that have logged in here; return the exit code."""
     to = None if to is None else accounts.kept_as(to)
-    found = accounts.opened().list(to) if accounts.place().exists() else []
+    store = accounts.found()
+    found = store.list(to) if store is not None else []
     if json:
         screen.document({"exit_code": 0, "accounts": [_document(each) for each in found]})
     elif not found:

@@ -1,7 +1,8 @@
 """Which accounts have logged in here, and what gives their tokens to a command.
 
-Rule: looking never makes a store. The app's key and secret come from variables, never from
-arguments; what they are called, the transport's factory says.
+Rule: looking never makes a store; inside of an application it is the application's. The app's key
+and secret come from variables, never from arguments; what they are called, the transport's factory
+says.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from uploader import registry
 from uploader.accounts import FileTokenStore
+from uploader.cli import host
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret
 from uploader.tokens import AccountTokens, TokenStore
@@ -29,9 +31,24 @@ def place() -> Path:
     return Path(named) if named else default_path()
 
 
-def opened() -> FileTokenStore:
+def opened() -> TokenStore:
     """Open the store, and make it when there is none."""
-    return FileTokenStore(place())
+    application = host.current()
+    if application is None:
+        return FileTokenStore(place())
+    if application.tokens is None:
+        raise ConfigurationError("the application keeps no accounts").hint(
+            "its credentials come from its own settings"
+        )
+    return application.tokens
+
+
+def found() -> TokenStore | None:
+    """Return the store where there is one."""
+    application = host.current()
+    if application is not None:
+        return application.tokens
+    return opened() if place().exists() else None
 
 
 def kept_as(to: str) -> str:
@@ -41,13 +58,20 @@ def kept_as(to: str) -> str:
 
 def known(transport: str, account: str | None) -> AccountTokens | None:
     """Return what is stored of an account, `None` when it never logged in here."""
-    if account is None or not place().exists():
+    store = found() if account is not None else None
+    if account is None or store is None:
         return None
-    return opened().get(kept_as(transport), account)
+    return store.get(kept_as(transport), account)
 
 
 def source_for(transport: str, account: str | None) -> CredentialSource | None:
-    """Return what signs for an account that has logged in here, `None` for any other."""
+    """Return what signs for an account that has logged in here, `None` for any other.
+
+    An application signs for all of its accounts in its own way, where it has one.
+    """
+    application = host.current()
+    if application is not None and application.credentials is not None and account is not None:
+        return application.credentials
     tokens = known(transport, account)
     if tokens is None:
         return None

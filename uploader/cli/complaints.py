@@ -143,7 +143,7 @@ def _steps(result: UploadResult, where: Place, first: Sequence[str] = ()) -> str
 
 def _next(result: UploadResult, where: Place) -> list[str]:
     """Return what to do with an upload that has not ended; nothing where nothing remembers it."""
-    if where.path is None or not result.upload_id:
+    if where.journal is None or not result.upload_id:
         return []
     match result.outcome:
         case Outcome.SUSPENDED if isinstance(result.error, errors.LeaseHeldError):

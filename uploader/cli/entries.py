@@ -51,7 +51,7 @@ def listing(*, journal: Path | None, states: Sequence[State] | None, limit: int,
         console = screen.stdout()
         console.print(_table(entries, wide=console.width >= WIDE))
     else:
-        screen.remark(f"no uploads in {where.path}")
+        screen.remark(f"no uploads in {where}")
     return Exit.DONE
 
 

@@ -78,7 +78,7 @@ def enqueue(
     destination = destinations.build(factory, _token_of(factory, post), post.fields)
     # Who resumes it brings the token, when the account says whose post it is.
     later = None if destination.access_token else _nobody
-    uploader = Uploader(metrics=False, journal=where.path, credentials=later)
+    uploader = Uploader(metrics=False, journal=where.journal, credentials=later)
     try:
         found = checked(uploader, [(file, destination) for file in files])
         warn_of_no_account([destination], post.key, where)

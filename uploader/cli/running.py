@@ -59,7 +59,7 @@ def run(
             bandwidth=manner.bandwidth,
             registry=collected,
             metrics=manner.metrics is not None,
-            journal=where.path,
+            journal=where.journal,
             credentials=credentials,
         )
         try:
@@ -68,7 +68,7 @@ def run(
             open_journal(uploader, where)
             with display(screen.stderr(), names, quiet=manner.log_format == "json") as shown:
                 # What only memory remembers cannot be resumed: it is cancelled.
-                brake = UploadHandle.suspend if where.path else UploadHandle.cancel
+                brake = UploadHandle.suspend if where.journal is not None else UploadHandle.cancel
                 ends = drive(jobs, display=shown, stop=stop, brake=brake)
         finally:
             stop.close(uploader)
@@ -84,7 +84,7 @@ def open_journal(uploader: Uploader, where: Place) -> None:
     try:
         _ = uploader.journal
     except OSError as error:
-        raise JournalError(f"the journal {where.path}: {error.strerror}") from None
+        raise JournalError(f"the journal {where}: {error.strerror}") from None
 
 
 def report(ends: Sequence[End], code: Exit, *, where: Place, json: bool, variable: str) -> None:

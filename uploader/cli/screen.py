@@ -17,6 +17,8 @@ from typing import IO, Any
 
 from rich.console import Console
 
+from uploader.cli import host
+
 PIPE_WIDTH = 200
 """Columns of a table that no terminal limits."""
 
@@ -73,6 +75,8 @@ def say(text: str) -> None:
 
 def command() -> str:
     """Return how this command is called from here: by its name if the shell finds it."""
+    if (application := host.current()) is not None:
+        return application.command
     called = Path(sys.argv[0])
     found = shutil.which("uploader")
     if found is None or not called.exists() or not called.samefile(found):

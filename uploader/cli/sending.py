@@ -47,7 +47,7 @@ def send(
 def warn_of_no_account(destinations: Iterable[Destination], key: str | None, where: Place) -> None:
     """Warn where only the token tells whose upload it is, and a journal remembers it."""
     unnamed = any(each.account is None and not is_accountless(each) for each in destinations)
-    if unnamed and key is None and where.path is not None:
+    if unnamed and key is None and where.journal is not None:
         screen.remark(
             "warning: no --account is named: with another token, the same video would be taken for"
             " another one and posted again"
