@@ -8,7 +8,8 @@ import pytest
 from tests.cli.command import run
 from transports.tiktok.catalogue import MEANINGS
 from uploader import errors
-from uploader.errors import UploaderError
+from uploader.cli.explain import meaning_of
+from uploader.errors import RejectedError, RetriesExhaustedError, ServerError, UploaderError
 
 
 def own_errors(kind: type[UploaderError] = UploaderError) -> Iterator[type[UploaderError]]:
@@ -68,3 +69,39 @@ def test_an_unknown_code_names_similar_ones(
     ended = run(capsys, "explain", typed)
     assert (ended.code, ended.out) == (2, "")
     assert similar in ended.complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "meant"),
+    [
+        (RejectedError("no", vendor_code="spam_risk"), "spam_risk"),
+        (RejectedError("no", vendor_code="invalid_param"), "invalid_params"),
+        (RejectedError("no", vendor_code="word_of_tomorrow"), "rejected"),
+        (
+            RetriesExhaustedError(
+                "3 times",
+                last=ServerError("busy", vendor_code="internal_error"),
+                attempts=3,
+                seconds=1,
+            ),
+            "internal_error",
+        ),
+        (
+            RetriesExhaustedError("3 times", last=ServerError("busy"), attempts=3, seconds=1),
+            "server",
+        ),
+    ],
+)
+def test_a_recorded_error_is_explained_by_the_nearest_word(
+    error: UploaderError, meant: str
+) -> None:
+    """The destination's own word first, then ours of what went wrong last."""
+    found = meaning_of("tiktok", error.to_dict())
+    assert found is not None
+    assert found.code == meant
+    assert all(sentence.endswith(".") for sentence in found.sentences)
+
+
+def test_a_recorded_error_that_nobody_knows_is_left_to_its_own_words() -> None:
+    """A transport that is gone, or a code of somebody else's."""
+    assert meaning_of("gone", {"code": "of_tomorrow", "message": "?"}) is None

@@ -7,9 +7,9 @@ found by any of their spellings.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 from uploader import errors, registry
 from uploader.cli import screen
@@ -90,6 +90,11 @@ class Found:
     spellings: tuple[str, ...] = ()
 
     @property
+    def sentences(self) -> tuple[str, str]:
+        """What it means, and what to do."""
+        return _sentence(self.says), _sentence(self.advice)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return (self.code, *self.spellings)
 
@@ -111,6 +116,28 @@ def explain(code: str, *, json: bool) -> int:
     return Exit.DONE
 
 
+def meaning_of(transport: str, error: Mapping[str, Any]) -> Found | None:
+    """Return what an upload's recorded error means, `None` when nobody knows.
+
+    The destination's own word counts before ours, and what failed last before that it was given up.
+    """
+    last = error.get("last")
+    chain = ([last] if isinstance(last, Mapping) else []) + [error]
+    words = {str(each["vendor_code"]) for each in chain if each.get("vendor_code")}
+    for meaning in _meanings(transport):
+        if words & {meaning.code, *meaning.spellings}:
+            return _of(transport, meaning)
+    codes = [each.get("code") for each in chain]
+    return next((found for code in codes for found in _ours() if found.code == code), None)
+
+
+def _meanings(transport: str) -> tuple[CodeMeaning, ...]:
+    try:
+        return tuple(getattr(registry.load(transport), "meanings", ()))
+    except ConfigurationError:  # it is not installed any more
+        return ()
+
+
 def _known() -> Iterator[Found]:
     told: set[int] = set()
     for name in registry.names():
@@ -123,6 +150,10 @@ def _known() -> Iterator[Found]:
             if id(each) not in told:  # two doors may lead to one destination
                 told.add(id(each))
                 yield _of(name, each)
+    yield from _ours()
+
+
+def _ours() -> Iterator[Found]:
     for kind, says, advice in _WORDS:
         recovery = getattr(kind, "default_recovery", Recovery.NONE)
         yield Found(
@@ -152,7 +183,7 @@ def _of(name: str, meaning: CodeMeaning) -> Found:
 
 def _page(found: Found) -> Iterator[str]:
     yield f"{' / '.join(found.names)} ({found.of})"
-    yield f"{_sentence(found.says)} {_sentence(found.advice)}"
+    yield " ".join(found.sentences)
     yield f"  becomes      {found.error}: {_BY_ITSELF[Recovery(found.recovery)]}"
     if found.remedy:
         yield f"  what helps   {found.remedy}"
