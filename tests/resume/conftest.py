@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.resume.nursery import Nursery, nursery
+from tests.resume.nursery import nursery
 from tests.resume.stage import SIZE, Stage
 from transports.tiktok.sandbox import Sandbox
+from uploader.testing.nursery import Nursery
 
 
 @pytest.fixture(scope="session")

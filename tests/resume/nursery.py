@@ -1,24 +1,15 @@
-"""Processes that upload, and die at a moment that a test chose.
+"""Processes that post to TikTok, and meet dying, full disks, streams and time in between.
 
-Rule: an interpreter is loaded once and forks each of them, so that a hundred kills take seconds.
-Both sides speak JSON, line by line; nobody sleeps. Run as a program, this is that interpreter.
+Rule: they are those of the kit's nursery, with a `work` that knows more ways to fail.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import io
-import json
 import os
 import resource
-import select
-import signal
 import ssl
-import subprocess
-import sys
 import tempfile
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,78 +21,17 @@ from uploader import Uploader, UploaderError
 from uploader.events import Event
 from uploader.journal import Journal
 from uploader.journals import SqliteJournal
+from uploader.testing import nursery as testing
+from uploader.testing.nursery import Nursery
 
 HERE = Path(__file__).resolve().parents[2]
 
 
-class Nursery:
-    """Starts one process at a time."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.resume.nursery"],
-            cwd=HERE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
-
-    def start(self, **order: Any) -> int:
-        """Let a process do as ordered (see `work`); return its id."""
-        self.say(order)
-        pid: int = self.hear()["pid"]
-        return pid
-
-    def run(self, **order: Any) -> dict[str, Any]:
-        """Start a process and return the last that it said: "exit", and what came before."""
-        self.start(**order)
-        return self.wait()
-
-    def wait(self) -> dict[str, Any]:
-        """Wait for the process; return "exit" (below zero: the signal) and what it said last."""
-        said: dict[str, Any] = {}
-        while "exit" not in said:
-            said |= self.hear()
-        return said
-
-    def ends_within(self, seconds: float) -> bool:
-        """Tell whether something was said, such as the process's end, in so many seconds."""
-        assert self._process.stdout is not None
-        return bool(select.select([self._process.stdout], [], [], seconds)[0])
-
-    def say(self, value: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(value).encode() + b"\n")
-
-    def hear(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, f"the nursery ended with {self._process.wait()}"
-        heard: dict[str, Any] = json.loads(line)
-        return heard
-
-    def close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-        self._process.kill()
-        self._process.wait()
-
-
 @contextmanager
 def nursery() -> Iterator[Nursery]:
-    """Have a nursery for a while."""
-    made = Nursery()
-    try:
+    """Have a nursery of such processes for a while."""
+    with testing.nursery({}, "tests.resume.nursery", HERE) as made:
         yield made
-    finally:
-        made.close()
-
-
-def kill(pid: int) -> None:
-    """End a process the way the kernel ends what used too much memory."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 # What follows runs in the processes themselves.
@@ -124,7 +54,7 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
 
     def tell(event: Event) -> None:
         if type(event).__name__ in order.get("tells", ()):
-            _say({"event": type(event).__name__})
+            testing.tell({"event": type(event).__name__})
 
     source = Stream(order["film"]) if order.get("stream") else order["film"]
     tempfile.tempdir = order.get("temporary")
@@ -153,7 +83,7 @@ def _deadly(journal: Journal, at: int, after: bool) -> Any:
 
     def die(number: int) -> None:
         if number == at:
-            kill(os.getpid())
+            testing.kill(os.getpid())
 
     return Watched(journal, after=die) if after else Watched(journal, before=die)
 
@@ -172,42 +102,5 @@ def _limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-def _say(value: Any) -> None:
-    os.write(1, json.dumps(value).encode() + b"\n")
-
-
-def _hear() -> Any:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            os._exit(0)
-        line += byte
-    return json.loads(line)
-
-
-def _serve() -> None:
-    _load()
-    while True:
-        order = _hear()
-        pid = os.fork()
-        if not pid:
-            try:
-                _say({"pid": os.getpid()})
-                _say(work(order))
-            except BaseException:
-                traceback.print_exc()
-                os._exit(3)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        _say({"exit": os.waitstatus_to_exitcode(status)})
-
-
-def _load() -> None:
-    """Import what an upload needs, so that no process has to."""
-    for name in ("aiofiles", "uvloop", "uploader.wire.aiohttp_wire"):
-        importlib.import_module(name)
-
-
 if __name__ == "__main__":
-    _serve()
+    testing.serve(work)

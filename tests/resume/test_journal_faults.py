@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults.clock import SteppedClock
-from tests.resume.nursery import Nursery
 from tests.resume.records import COMMITTING, GIVEN_BACK, OPENING, RECORDS, SESSION
 from tests.resume.stage import PART, Stage
 from tests.resume.watched import Watched
 from uploader import JournalError, Outcome, UploadResult
 from uploader.journals import SqliteJournal
+from uploader.testing.nursery import Nursery
 
 HOUR = 3600.0
 SAVES = [pytest.param(number, id=RECORDS[number - 1]) for number in range(OPENING, GIVEN_BACK)]
@@ -78,7 +78,7 @@ def test_another_process_holds_the_file(
 @pytest.mark.parametrize("number", SAVES)
 def test_the_disk_is_full(stage: Stage, children: Nursery, number: int) -> None:
     """A disk that takes no more bytes is a journal that fails; what it had stays."""
-    ended = children.run(**stage.order(full=number))
+    ended = children.run(stage.order(full=number))
 
     check_first(stage, ended["result"]["outcome"], number)
     assert ended["result"]["error"]["code"] == "journal"
@@ -92,7 +92,7 @@ def test_the_disk_is_full_once_a_stream_is_copied(
     stage: Stage, children: Nursery, tmp_path: Path, number: int
 ) -> None:
     """The copy of what has no descriptor goes with the run, and the file itself ends the upload."""
-    ended = children.run(**stage.order(full=number, stream=True, temporary=str(spool(tmp_path))))
+    ended = children.run(stage.order(full=number, stream=True, temporary=str(spool(tmp_path))))
 
     check_first(stage, ended["result"]["outcome"], number)
     assert ended["result"]["error"]["code"] == "journal"
@@ -105,7 +105,7 @@ def test_the_disk_has_no_room_for_a_copy_of_a_stream(
 ) -> None:
     """What cannot be copied is the caller's to mend: nothing is recorded, sent or left behind."""
     order = stage.order(stream=True, room=PART, temporary=str(spool(tmp_path)))
-    ended = children.run(**order)
+    ended = children.run(order)
 
     assert ended["exit"] == 0
     assert ended["raised"]["code"] == "source"

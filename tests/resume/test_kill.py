@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.resume.nursery import Nursery, kill
 from tests.resume.records import FIRST, OPENING, RECORDS, SESSION
 from tests.resume.stage import Stage
 from uploader import Outcome
 from uploader.journal import State
+from uploader.testing.nursery import KILLED, Nursery, kill
 
 BEFORE, AFTER = False, True
 LOST_INIT = {(OPENING, AFTER), (SESSION, BEFORE)}
@@ -22,7 +22,6 @@ MOMENTS = [
     for number, name in enumerate(RECORDS, 1)
     for after in (BEFORE, AFTER)
 ]
-KILLED = -9
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -36,7 +35,7 @@ def killed_on(request: pytest.FixtureRequest) -> Stage:
 def test_killed_at_a_record(killed_on: Stage, children: Nursery, number: int, after: bool) -> None:
     """Killed at any record, the same call ends with one post, or as UNKNOWN after a lost init."""
     stage = killed_on
-    assert children.run(**stage.order(dies=(number, after)))["exit"] == KILLED
+    assert children.run(stage.order(dies=(number, after)))["exit"] == KILLED
 
     result = stage.upload()
 
@@ -51,8 +50,8 @@ def test_killed_at_every_record_of_a_resumed_run(
     stage: Stage, children: Nursery, number: int
 ) -> None:
     """A run that goes on after a kill may be killed at any of its records, too."""
-    assert children.run(**stage.order(dies=(FIRST, AFTER)))["exit"] == KILLED
-    ended = children.run(**stage.order(dies=(number, BEFORE)))
+    assert children.run(stage.order(dies=(FIRST, AFTER)))["exit"] == KILLED
+    ended = children.run(stage.order(dies=(number, BEFORE)))
 
     result = stage.upload()
 
@@ -61,7 +60,7 @@ def test_killed_at_every_record_of_a_resumed_run(
 
 def test_the_whole_run_has_no_other_records(stage: Stage, children: Nursery) -> None:
     """The matrix above kills at every record that there is."""
-    ended = children.run(**stage.order(dies=(len(RECORDS) + 1, BEFORE)))
+    ended = children.run(stage.order(dies=(len(RECORDS) + 1, BEFORE)))
 
     assert ended["exit"] == 0
     assert ended["result"]["outcome"] == "done"
@@ -97,7 +96,7 @@ def die_and_go_on(stage: Stage, children: Nursery, chance: random.Random) -> Non
     """Kill an upload once to three times, end it, and check what came of it."""
     kills = 0
     for _ in range(chance.choice((1, 1, 2, 3))):
-        pid = children.start(**stage.order())
+        pid = children.start(stage.order())
         # A whole run takes about a seventh of a second; a part of it is where the time goes.
         children.ends_within(chance.uniform(0.0, 0.15))
         kill(pid)

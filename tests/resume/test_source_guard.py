@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.resume.nursery import Nursery
 from tests.resume.stage import PART, SIZE, Stage
 from transports.tiktok.sandbox import Fault
 from uploader import Outcome, SourceChangedError, SourceError
 from uploader.events import Event, SourceFallback
+from uploader.testing.nursery import Nursery
 
 HELD_AT = 1_000_000
 """Bytes of the second part after which the sandbox reads no more."""
@@ -177,7 +177,7 @@ def cut_at_random(stage: Stage, children: Nursery, chance: random.Random, times:
         mode = chance.choice(MODES)
         post = {**stage.fields, "title": f"number {number}"}
         order = stage.order(film=str(film), post=post, settings={"source_mode": mode})
-        children.start(**order)
+        children.start(order)
         puts = stage.seen("put")
         wanted = chance.randrange(SIZE)
 

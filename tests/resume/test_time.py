@@ -10,7 +10,6 @@ from contextlib import closing
 import pytest
 
 from tests.faults.clock import SteppedClock
-from tests.resume.nursery import Nursery
 from tests.resume.records import DONE, FIRST, SECOND
 from tests.resume.stage import PART, Stage
 from tests.resume.watched import Watched
@@ -20,6 +19,7 @@ from uploader.api.handle import UploadHandle
 from uploader.events import Event, SessionRestarted
 from uploader.journal import State
 from uploader.journals import SqliteJournal
+from uploader.testing.nursery import Nursery
 
 HOUR = 3600.0
 
@@ -142,7 +142,7 @@ def test_a_session_that_expired_is_dead(
     stage: Stage, up: Uploader, children: Nursery, seen: list[Event]
 ) -> None:
     """Resumed after its hour, an upload starts anew, says so, and is posted once."""
-    assert children.run(**stage.order(dies=(SECOND, True)))["exit"] < 0
+    assert children.run(stage.order(dies=(SECOND, True)))["exit"] < 0
     stage.sandbox.clock.advance(HOUR + 1)
     (result,) = up.resume_all()
 

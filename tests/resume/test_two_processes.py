@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.resume.nursery import Nursery, kill
 from tests.resume.stage import Stage
 from transports.tiktok.sandbox import Fault
 from uploader import LeaseHeldError
+from uploader.testing.nursery import Nursery, kill
 
 
 def begin(stage: Stage, children: Nursery) -> int:
     """Start a process that uploads, and wait until it is in the middle of its second part."""
     stage.sandbox.script(Fault("put", nth=2, stall_after=1_000_000))
-    pid = children.start(**stage.order())
+    pid = children.start(stage.order())
     stage.sandbox.wait_for(lambda: stage.sandbox.uploads[0].chunks[1].received, 20)
     return pid
 

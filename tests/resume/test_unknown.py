@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.faults.clock import SteppedClock
-from tests.resume.nursery import Nursery
 from tests.resume.records import LAST
 from tests.resume.stage import Stage
 from transports.tiktok import TikTokPublishService
@@ -16,6 +15,7 @@ from transports.tiktok.sandbox import Fault
 from uploader import Outcome, PollPolicy, SourceChangedError, Uploader
 from uploader.journal import State
 from uploader.journals import default_path
+from uploader.testing.nursery import Nursery
 
 HOUR = 3600.0
 ONCE = PollPolicy(attempts=1)
@@ -153,7 +153,7 @@ def test_the_drop_in_goes_on_with_the_same_post(
 @pytest.fixture
 def in_doubt(stage: Stage, children: Nursery) -> Stage:
     """Kill a process between the last answer and its record."""
-    assert children.run(**stage.order(dies=(LAST, False)))["exit"] < 0
+    assert children.run(stage.order(dies=(LAST, False)))["exit"] < 0
     assert state(stage) is State.COMMITTING
     return stage
 

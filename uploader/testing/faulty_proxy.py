@@ -12,15 +12,15 @@ effect: what stalls stalls until `release`.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
+from uploader.serving import ServerThread
 from uploader.testing.proxy_exchange import Exchange
 from uploader.testing.proxy_faults import (
     Act,
@@ -36,6 +36,9 @@ from uploader.testing.proxy_faults import (
     Truncate,
 )
 from uploader.testing.proxy_forwarding import Forwarder
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 __all__ = [
     "Act",
@@ -78,12 +81,17 @@ class FaultyProxy:
         self.peer = peer.rstrip("/")
         self.keep_host = keep_host
         self._operation = operation
-        self._ssl_context = ssl_context
-        self._port = port
         self._script = Script()
         self._exchanges: list[Exchange] = []
         self._changed = threading.Condition()
-        self._running: _Running | None = None
+        self._forwarder: Forwarder | None = None
+        self._server = ServerThread(
+            self._opened,
+            noun="faulty proxy",
+            port=port,
+            ssl_context=ssl_context,
+            loop=asyncio.new_event_loop,
+        )
         self.stalls = 0
         """How many requests are held."""
         self.failures: list[Exception] = []
@@ -93,18 +101,17 @@ class FaultyProxy:
 
     def start(self) -> Self:
         """Listen on the loopback address."""
-        if self._running is not None:
-            raise RuntimeError(f"the proxy runs already, at {self.base_url}")
-        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
-        self._port = listener.getsockname()[1]
-        self._running = _Running(self, listener, self._ssl_context)
+        self._server.start()
         return self
 
     def stop(self) -> None:
         """Reset every connection and end the thread. What was recorded stays readable."""
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
+        self._server.stop()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[web.Server]:
+        async with Forwarder(self) as self._forwarder:
+            yield self._forwarder.server
 
     def __enter__(self) -> Self:
         return self.start()
@@ -122,7 +129,7 @@ class FaultyProxy:
     @property
     def base_url(self) -> str:
         """Where it listens, without a slash at the end."""
-        return f"{'https' if self._ssl_context else 'http'}://127.0.0.1:{self._port}"
+        return self._server.base_url
 
     # -- what goes wrong -------------------------------------------------------------------------
 
@@ -142,8 +149,8 @@ class FaultyProxy:
 
     def release(self) -> None:
         """Let everything go on that is held now."""
-        if self._running is not None:
-            self._running.release()
+        if self._forwarder is not None:
+            self._server.call_soon(self._forwarder.release)
 
     # -- what happened ---------------------------------------------------------------------------
 
@@ -184,56 +191,3 @@ class FaultyProxy:
         with self._changed:
             self.stalls += stalls
             self._changed.notify_all()
-
-
-class _Running:
-    """The proxy's thread, from listening to stopped."""
-
-    def __init__(
-        self, proxy: FaultyProxy, listener: socket.socket, ssl_context: ssl.SSLContext | None
-    ) -> None:
-        self._proxy = proxy
-        self._listener = listener
-        self._ssl_context = ssl_context
-        self._ready: Future[None] = Future()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._forwarder: Forwarder | None = None
-        self._thread = threading.Thread(target=self._run, name="faulty-proxy", daemon=True)
-        self._thread.start()
-        self._ready.result()
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def release(self) -> None:
-        if self._forwarder is not None:
-            self._loop.call_soon_threadsafe(self._forwarder.release)
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        except BaseException as exc:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(exc)
-        finally:
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        async with Forwarder(self._proxy) as self._forwarder:
-            server = self._forwarder.server
-            listening = await self._loop.create_server(
-                server, sock=self._listener, ssl=self._ssl_context
-            )
-            self._ready.set_result(None)
-            await self._stop.wait()
-            listening.close()
-            for connection in server.connections:
-                if connection.transport is not None:
-                    connection.transport.abort()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)

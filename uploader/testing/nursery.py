@@ -1,7 +1,8 @@
 """Processes that upload, and die at a moment that a test chose.
 
 Rule: an interpreter is loaded once and forks each of them, so that a hundred kills take seconds.
-Both sides speak JSON, line by line; nobody sleeps. Run as a program, this is that interpreter.
+Both sides speak JSON, line by line; nobody sleeps. Run as a program, this is that interpreter; a
+module that calls `serve` with a `work` of its own is another.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from uploader import Uploader, UploaderError, registry
@@ -30,11 +32,14 @@ RECORDS: Final = frozenset({"claim", "take", "save", "release"})
 
 
 class Nursery:
-    """Starts one process at a time."""
+    """Starts one process at a time, as `program`, a module found from `folder`, works."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this module
-            [sys.executable, "-m", __name__],
+    def __init__(
+        self, environment: Mapping[str, str], program: str = __name__, folder: Path | None = None
+    ) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a module of ours
+            [sys.executable, "-m", program],
+            cwd=folder,
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -81,9 +86,11 @@ class Nursery:
 
 
 @contextmanager
-def nursery(environment: Mapping[str, str]) -> Iterator[Nursery]:
+def nursery(
+    environment: Mapping[str, str], program: str = __name__, folder: Path | None = None
+) -> Iterator[Nursery]:
     """Have a nursery for a while."""
-    made = Nursery(environment)
+    made = Nursery(environment, program, folder)
     try:
         yield made
     finally:
@@ -142,26 +149,28 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
     return {"told": told, "records": journal.records}
 
 
-def _say(value: Any) -> None:
+def tell(value: Any) -> None:
+    """Say something to whoever ordered this process."""
     os.write(1, json.dumps(value).encode() + b"\n")
 
 
-def _serve() -> None:
+def serve(work: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Fork a process for each order; tell what its `work` returned, and how it ended."""
     for name in ("aiofiles", "uvloop", "uploader.wire.aiohttp_wire"):
         importlib.import_module(name)
     while line := sys.stdin.buffer.readline():
         pid = os.fork()
         if not pid:
             try:
-                _say({"pid": os.getpid()})
-                _say(work(json.loads(line)))
+                tell({"pid": os.getpid()})
+                tell(work(json.loads(line)))
             except BaseException:
                 traceback.print_exc()
                 os._exit(3)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
-        _say({"exit": os.waitstatus_to_exitcode(status)})
+        tell({"exit": os.waitstatus_to_exitcode(status)})
 
 
 if __name__ == "__main__":
-    _serve()
+    serve(work)

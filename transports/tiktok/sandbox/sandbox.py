@@ -4,19 +4,17 @@ Rule: usable from synchronous code, without pytest, beside any event loop of the
 in a moment whatever its clients are doing.
 """
 
-import asyncio
 import hashlib
 import secrets
-import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from transports.tiktok.sandbox.book import SCOPES, Book, Creator, Token
 from transports.tiktok.sandbox.clock import SandboxClock
@@ -27,8 +25,10 @@ from transports.tiktok.sandbox.posts import PUBLISH_COMPLETE as COMPLETE
 from transports.tiktok.sandbox.server import Host
 from transports.tiktok.sandbox.switches import Switches
 from transports.tiktok.sandbox.webhooks import Webhooks
+from uploader.serving import ServerThread
 
-_STOP_SECONDS = 0.15
+if TYPE_CHECKING:
+    from aiohttp import web
 
 
 class SandboxViolation(AssertionError):
@@ -65,8 +65,6 @@ class Sandbox:
         self.clock = clock or SandboxClock()
         self.switches = switches or Switches()
         self.strict = strict
-        self._host, self._port = host, port
-        self._ssl_context = ssl_context
         self._rate_limits = rate_limits
         self._public_base_url = public_base_url.rstrip("/") if public_base_url else None
         self._faults = FaultQueue()
@@ -76,37 +74,29 @@ class Sandbox:
         self.oauth = OAuth(self._book)
         self.webhooks = Webhooks(self._book, self.oauth)
         self.access_token = self._accept(access_token, "sandbox-creator")
-        self._running: _Running | None = None
-        self._stopped = threading.Event()
+        self._server = ServerThread(
+            self._opened,
+            noun="TikTok sandbox",
+            host=host,
+            port=port,
+            ssl_context=ssl_context,
+            complain=self._complain,
+        )
 
     # -- running ---------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Listen. Raise `OSError` if the address cannot be had, RuntimeError if it runs already."""
-        if self._running is not None:
-            raise RuntimeError(f"the sandbox runs already, at {self.base_url}")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family, backlog=1024)
-        self._port = listener.getsockname()[1]
-        self._stopped.clear()
-        self._running = _Running(self, listener)
+        self._server.start()
         return self
 
     def stop(self) -> None:
         """Reset every connection and end the thread. What was recorded stays readable."""
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
-        self._stopped.set()
+        self._server.stop()
 
     def serve_forever(self) -> None:
         """Serve until `stop` is called elsewhere or KeyboardInterrupt arrives."""
-        if self._running is None:
-            self.start()
-        try:
-            self._stopped.wait()
-        finally:
-            self.stop()
+        self._server.serve_forever()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -124,21 +114,30 @@ class Sandbox:
     @property
     def base_url(self) -> str:
         """Return where it listens, without a slash at the end."""
-        scheme = "https" if self._ssl_context else "http"
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{scheme}://{host}:{self._port}"
+        return self._server.base_url
 
-    def _serve(self, pool: ThreadPoolExecutor) -> Host:
-        return Host(
-            self._book,
-            self._faults,
-            pool,
-            oauth=self.oauth,
-            origin=self._public_base_url or self.base_url,
-            rate_limits=self._rate_limits,
-            # Behind a proxy the Host header is the proxy's business.
-            check_host=self._public_base_url is None,
-        )
+    @asynccontextmanager
+    async def _opened(self) -> "AsyncIterator[web.Server]":
+        pool = ThreadPoolExecutor(2, thread_name_prefix="tiktok-sandbox-hash")
+        try:
+            host = Host(
+                self._book,
+                self._faults,
+                pool,
+                oauth=self.oauth,
+                origin=self._public_base_url or self.base_url,
+                rate_limits=self._rate_limits,
+                # Behind a proxy the Host header is the proxy's business.
+                check_host=self._public_base_url is None,
+            )
+            yield host.server
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _complain(self, context: dict[str, Any]) -> None:
+        # Connections break here on purpose; everything else is a fault of the sandbox.
+        if not isinstance(context.get("exception"), OSError):
+            self._book.violation(f"the sandbox itself failed: {context.get('message')}")
 
     @property
     def app(self) -> dict[str, str]:
@@ -296,67 +295,6 @@ class Sandbox:
         ]
         head = f"expected exactly one post ({criteria}), found {found}"
         return f"{head}; {len(self.posts)} complete of {_listed(uploads, 'uploads')}"
-
-
-class _Running:
-    """A server on its thread, from listening to stopped."""
-
-    def __init__(self, sandbox: Sandbox, listener: socket.socket) -> None:
-        self._sandbox = sandbox
-        self._listener = listener
-        self._ready: Future[None] = Future()
-        self._loop = _new_loop()
-        self._stop = asyncio.Event()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="tiktok-sandbox-hash")
-        self._thread = threading.Thread(target=self._run, name="tiktok-sandbox", daemon=True)
-        self._thread.start()
-        self._ready.result()
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        except BaseException as exc:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(exc)
-        finally:
-            self._loop.close()
-            self._pool.shutdown(cancel_futures=True)
-
-    async def _serve(self) -> None:
-        self._loop.set_exception_handler(self._complain)
-        host = self._sandbox._serve(self._pool)
-        listening = await self._loop.create_server(
-            host.server, sock=self._listener, ssl=self._sandbox._ssl_context
-        )
-        self._ready.set_result(None)
-        await self._stop.wait()
-        listening.close()
-        for connection in host.server.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
-
-    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        # Connections break here on purpose; everything else is a fault of the sandbox.
-        if not isinstance(context.get("exception"), OSError):
-            self._sandbox._book.violation(f"the sandbox itself failed: {context.get('message')}")
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def _true_of(happened: Callable[[], object]) -> bool:

@@ -1,6 +1,6 @@
 """A strict local stand-in for YouTube's resumable uploads.
 
-Rule: stand-alone (aiohttp and the standard library only, nothing from `uploader`), and cheap to
+Rule: stand-alone (aiohttp and the standard library; of `uploader` only `serving`), and cheap to
 import: names are loaded when first used.
 """
 

@@ -4,25 +4,25 @@ Rule: usable from synchronous code, without pytest, beside any event loop of the
 in a moment whatever its clients are doing.
 """
 
-import asyncio
 import hashlib
 import secrets
-import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from transports.youtube.sandbox.faults import Fault, FaultQueue
 from transports.youtube.sandbox.server import Host
 from transports.youtube.sandbox.videos import Book, RequestRecord, Video
+from uploader.serving import ServerThread
 
-_STOP_SECONDS = 0.15
+if TYPE_CHECKING:
+    from aiohttp import web
+
 _LOOK_SECONDS = 0.05
 
 
@@ -53,46 +53,31 @@ class YouTubeSandbox:
     ) -> None:
         """Prepare; nothing listens before `start`. `port` 0 picks a free one."""
         self.strict = strict
-        self._host, self._port = host, port
-        self._ssl = ssl_context
         self._faults = FaultQueue()
         self._book = Book()
         self._ended: dict[str, str] = {"uploadStatus": ended}
         if reason is not None:
             self._ended["failureReason" if ended == "failed" else "rejectionReason"] = reason
         self._asks = asks
-        self._serving: _Serving | None = None
-        self._stopped = threading.Event()
+        self._server = ServerThread(
+            self._opened, noun="YouTube sandbox", host=host, port=port, ssl_context=ssl_context
+        )
         self.access_token = self.issue_token(value=access_token)
 
     # -- running ---------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Listen. Raise `OSError` if the address cannot be had, RuntimeError if it runs already."""
-        if self._serving is not None:
-            raise RuntimeError(f"the sandbox runs already, at {self.base_url}")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family, backlog=1024)
-        self._port = listener.getsockname()[1]
-        self._stopped.clear()
-        self._serving = _Serving(self._new_host, listener, self._ssl)
+        self._server.start()
         return self
 
     def stop(self) -> None:
         """Reset every connection and end the thread. What was recorded stays readable."""
-        if self._serving is not None:
-            self._serving.stop()
-            self._serving = None
-        self._stopped.set()
+        self._server.stop()
 
     def serve_forever(self) -> None:
         """Serve until `stop` is called elsewhere or KeyboardInterrupt arrives."""
-        if self._serving is None:
-            self.start()
-        try:
-            self._stopped.wait()
-        finally:
-            self.stop()
+        self._server.serve_forever()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -110,13 +95,14 @@ class YouTubeSandbox:
     @property
     def base_url(self) -> str:
         """Return where it listens, without a slash at the end."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'https' if self._ssl else 'http'}://{host}:{self._port}"
+        return self._server.base_url
 
-    def _new_host(self) -> Host:
-        return Host(
+    @asynccontextmanager
+    async def _opened(self) -> "AsyncIterator[web.Server]":
+        host = Host(
             self._book, self._faults, origin=self.base_url, ended=self._ended, asks=self._asks
         )
+        yield host.server
 
     # -- tokens and faults -----------------------------------------------------------------------
 
@@ -207,62 +193,6 @@ class YouTubeSandbox:
         ]
         head = f"expected exactly one video (sha256={sha256}, title={title!r}), found {len(found)}"
         raise AssertionError("\n  ".join([head, *seen]))
-
-
-class _Serving:
-    """A server on its thread, from listening to stopped."""
-
-    def __init__(
-        self,
-        new_host: Callable[[], Host],
-        listener: socket.socket,
-        ssl_context: ssl.SSLContext | None,
-    ) -> None:
-        self._new_host = new_host
-        self._listener = listener
-        self._ssl = ssl_context
-        self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-        self._thread = threading.Thread(target=self._run, name="youtube-sandbox", daemon=True)
-        self._thread.start()
-        self._loop, self._over = self._ready.result()
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        # Connections break here on purpose.
-        loop.set_exception_handler(lambda loop, context: None)
-        try:
-            host = self._new_host()
-            listening = await loop.create_server(host.server, sock=self._listener, ssl=self._ssl)
-        except BaseException as exc:
-            self._ready.set_exception(exc)
-            return
-        self._ready.set_result((loop, over))
-        await over.wait()
-        listening.close()
-        for connection in host.server.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _true_of(happened: Callable[[], object]) -> bool:
