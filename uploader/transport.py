@@ -167,7 +167,10 @@ class Destination(Protocol):
     `credentials` serve when both are `None`.
 
     Optional: `accountless = True` where the public fields name the place (a bucket and a key, an
-    upload server), so that neither an account nor a token has to be given.
+    upload server), so that neither an account nor a token has to be given. `manifest() -> bytes`
+    where nothing of the caller's is sent: the content by which a journal knows the upload, whose
+    source is `None`. It must be the same when the destination was built again from `fields`; where
+    these are too little to send it by, its transport's `content_type` refuses it.
     """
 
     @property

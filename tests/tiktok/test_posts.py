@@ -316,10 +316,9 @@ def test_a_signed_address_is_kept_by_nobody(sandbox: Sandbox, up: Uploader) -> N
         assert "top-secret" not in shown
         again = TIKTOK.destination(Secret(sandbox.access_token), post.fields())
         assert isinstance(again, PullPost | PhotoPost)
-        result = publish(up, again)
-        assert isinstance(result.error, RejectedError)
-        assert "not whole" in result.error.message
-    assert sandbox.uploads == []
+        with pytest.raises(ConfigurationError, match="not whole"):
+            publish(up, again)
+    assert sandbox.requests == []
 
 
 def test_the_commands_door_for_drafts(sandbox: Sandbox) -> None:
@@ -401,3 +400,65 @@ def test_there_is_no_default_privacy_level() -> None:
         DirectPost()  # type: ignore[call-arg]
     (field,) = [each for each in dataclasses.fields(DirectPost) if each.name == "privacy_level"]
     assert field.default is dataclasses.MISSING
+
+
+# -- waiting in the journal ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [pull, photos])
+def test_a_post_by_address_waits_in_the_journal(
+    sandbox: Sandbox, still: FakeClock, journal: Path, make: Any
+) -> None:
+    """Nothing is sent until its time has come; then any process sends it, once."""
+    token = sandbox.access_token
+    with Uploader(clock=still, metrics=False, journal=journal) as up:
+        due = still.time() + 600
+        upload_id = up.enqueue(None, make(sandbox), not_before=due)
+        assert up.enqueue(None, make(sandbox), not_before=due) == upload_id
+        assert up.resume_all() == []
+    assert sandbox.requests == []
+    still.now += 601
+    with Uploader(
+        clock=still, metrics=False, journal=journal, credentials=lambda *_: token
+    ) as other:
+        (result,) = other.resume_all()
+        assert (result.outcome, result.upload_id) == (Outcome.DONE, upload_id)
+        assert other.upload(None, make(sandbox)).upload_id == upload_id
+    assert len(sandbox.posts) == 1
+
+
+def test_a_signed_address_cannot_wait(sandbox: Sandbox, up: Uploader) -> None:
+    """A journal does not keep the signature: that is said at once, and nothing is recorded."""
+    with pytest.raises(ConfigurationError, match="not whole") as caught:
+        up.enqueue(None, pull(sandbox, video_url=SIGNED))
+    assert "signature" in caught.value.hints[0]
+    assert "top-secret" not in str(caught.value)
+    assert up.journal.latest() == []
+
+
+def test_a_signed_post_that_was_opened_goes_on_from_the_journal(
+    sandbox: Sandbox, up: Uploader, still: FakeClock
+) -> None:
+    """Its init was answered: no address is needed to watch it, nor to know it again."""
+    post = pull(sandbox, video_url=SIGNED)
+    left = up.upload(None, post, wait=False)
+    assert left.outcome is Outcome.PROCESSING
+    entry = up.journal.get(left.upload_id)
+    assert entry is not None
+    again = TIKTOK.destination(None, entry.destination)
+    assert isinstance(again, PullPost)
+    assert again.manifest() == post.manifest()
+    with Uploader(
+        clock=still, metrics=False, journal=up.journal, credentials=lambda *_: sandbox.access_token
+    ) as other:
+        assert other.resume(left.upload_id).outcome is Outcome.DONE
+    assert len(sandbox.posts) == 1
+
+
+def test_without_a_source_a_post_of_a_file_is_refused(sandbox: Sandbox, up: Uploader) -> None:
+    """Only what brings its own content goes without one."""
+    draft = InboxDraft(**given(sandbox))
+    with pytest.raises(ConfigurationError, match="no source is given"):
+        up.upload(None, draft)
+    with pytest.raises(ConfigurationError, match="only a file with a path"):
+        up.enqueue(movie(), draft)

@@ -2,7 +2,7 @@
 
 Rule: an edge; each is one flow driven by an uploader, which signs and retries it. An
 `AsyncUploader` drives the same flows: `await up.call(account, "status", lambda:
-operations.post_status(…))`, and `await up.upload(post.manifest(), post)`.
+operations.post_status(…))`, and `await up.upload(None, post)`.
 """
 
 from __future__ import annotations
@@ -45,4 +45,4 @@ def publish(up: Uploader, post: PullPost | PhotoPost, **how: Any) -> UploadResul
     the arguments of `Uploader.upload`. An init that was not answered makes it UNKNOWN, and it is
     never sent again, since TikTok may be downloading already.
     """
-    return up.upload(post.manifest(), post, **how)
+    return up.upload(None, post, **how)

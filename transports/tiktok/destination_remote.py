@@ -40,16 +40,16 @@ class PullPost(VideoPost):
 
     The address is https, does not redirect, stays reachable until the post has ended, for at most
     an hour, and its domain or prefix is verified for the app. No byte is sent: give it to
-    `publish`, or as `(post.manifest(), post)` to any verb of an uploader. A draft has neither
-    title nor privacy level.
+    `publish`, or with `None` for a source to any verb of an uploader. A draft has neither title
+    nor privacy level.
     """
 
     kind: ClassVar[str] = "pull"
 
     video_url: Secret | str = field(repr=False)
     to_inbox: bool = False
-    withheld: bool = field(default=False, repr=False)
-    """Set where a journal has built the post again and its address is not whole."""
+    withheld: Sequence[str] | bool = field(default=False, repr=False)
+    """Set where a journal has built the post again and its address is not whole: its digest."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,7 +65,7 @@ class PullPost(VideoPost):
 
     def fields(self) -> dict[str, Any]:
         kept, withheld = _without_query([Secret(self.video_url)])
-        return _journalled(super().fields(), withheld or self.withheld, video_url=kept[0])
+        return _journalled(super().fields(), self.withheld or withheld, video_url=kept[0])
 
     def identity_fields(self) -> Mapping[str, Any]:
         info = self.post_info() if self.posts_directly else {}
@@ -83,7 +83,7 @@ class PullPost(VideoPost):
             addresses={"video_url": Secret(self.video_url)},
             manifest=self.manifest(),
             base_url=self.base_url,
-            withheld=self.withheld,
+            withheld=bool(self.withheld),
         )
 
 
@@ -110,8 +110,9 @@ class PhotoPost(TikTokAccount):
     brand_content_toggle: bool = False
     brand_organic_toggle: bool = False
     is_aigc: bool | None = None
-    withheld: bool = field(default=False, repr=False)
-    """Set where a journal has built the post again and its addresses are not whole."""
+    withheld: Sequence[str] | bool = field(default=False, repr=False)
+    """Set where a journal has built the post again and its addresses are not whole: their digests.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,7 +157,7 @@ class PhotoPost(TikTokAccount):
 
     def fields(self) -> dict[str, Any]:
         kept, withheld = _without_query(self._addresses)
-        return _journalled(super().fields(), withheld or self.withheld, photo_images=kept)
+        return _journalled(super().fields(), self.withheld or withheld, photo_images=kept)
 
     def identity_fields(self) -> Mapping[str, Any]:
         return {"post": self.kind, **self._content()}
@@ -186,7 +187,7 @@ class PhotoPost(TikTokAccount):
             addresses={"photo_images": self._addresses},
             manifest=self.manifest(),
             base_url=self.base_url,
-            withheld=self.withheld,
+            withheld=bool(self.withheld),
         )
 
     @property
@@ -203,20 +204,31 @@ class PhotoPost(TikTokAccount):
         return content if self.is_aigc is None else {**content, "is_aigc": self.is_aigc}
 
 
-def _without_query(addresses: Sequence[Secret]) -> tuple[list[str], bool]:
-    """Return what a journal may keep of addresses, and whether that is less than all."""
+def _without_query(addresses: Sequence[Secret]) -> tuple[list[str], list[str]]:
+    """Return what a journal may keep of addresses, and the digests of all where that is less."""
     kept = [url.reveal().partition("?")[0] for url in addresses]
-    return kept, any("?" in url.reveal() for url in addresses)
+    return kept, _digests(addresses) if any("?" in url.reveal() for url in addresses) else []
 
 
-def _journalled(fields: dict[str, Any], withheld: bool, **kept: Any) -> dict[str, Any]:  # noqa: FBT001
+def _digests(addresses: Sequence[Secret]) -> list[str]:
+    return [hashlib.sha256(url.reveal().encode()).hexdigest() for url in addresses]
+
+
+def _journalled(
+    fields: dict[str, Any],
+    withheld: Sequence[str] | bool,  # noqa: FBT001 - as the field is
+    **kept: Any,
+) -> dict[str, Any]:
     fields.pop("withheld", None)
-    return {**fields, **kept, **({"withheld": True} if withheld else {})}
+    if not withheld:
+        return {**fields, **kept}
+    return {**fields, **kept, "withheld": withheld if withheld is True else list(withheld)}
 
 
 def _manifest(post: PullPost | PhotoPost, addresses: Sequence[Secret]) -> bytes:
     """Describe a post; its addresses by their digests, for they may be signed."""
-    digests = [hashlib.sha256(url.reveal().encode()).hexdigest() for url in addresses]
+    withheld = post.withheld
+    digests = _digests(addresses) if isinstance(withheld, bool) else list(withheld)
     facts: dict[str, Any] = {"post": dict(post.identity_fields()), "addresses": digests}
     if isinstance(post, PhotoPost):
         facts["cover_index"] = post.cover_index

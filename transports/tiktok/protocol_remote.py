@@ -42,6 +42,10 @@ MANIFEST: Final = Capabilities(
     max_last_part=MIB,
 )
 """A manifest is far smaller: 35 addresses of at most 8 KiB are named by their digests in it."""
+PARTIAL: Final = (
+    "the media's addresses are not whole: a journal keeps none of what follows their question marks"
+)
+AGAIN: Final = "publish the post again, with its addresses, or let them carry no signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +70,17 @@ class RemoteTransport:
         """Return the manifest's type; a file in its place is refused."""
         found = self.manifest
         if facts.size != len(found) or facts.head != found[: len(facts.head)] or not facts.head:
-            raise ConfigurationError("TikTok fetches this post's media by address: no file is sent")
+            raise ConfigurationError(
+                "TikTok fetches this post's media by address: no file is sent"
+            ).hint("give None for the source")
+        if self.withheld:
+            raise ConfigurationError(PARTIAL).hint(AGAIN)
         return "application/json"
 
     def create(self, spec: UploadSpec) -> Flow[Session]:
         """Send `init`: TikTok begins to download, and may publish at any moment."""
         if self.withheld:
-            raise RejectedError(
-                "init: the media's addresses are not whole: a journal keeps none of what follows"
-                " their question marks",
-                operation="init",
-            ).hint("publish the post again, with its addresses")
+            raise RejectedError(f"init: {PARTIAL}", operation="init").hint(AGAIN)
         opened = yield from operations.open_post(self.base_url, self.path, self._init())
         return Session({"publish_id": opened.publish_id})
 

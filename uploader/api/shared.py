@@ -251,7 +251,7 @@ class Face:
         return handle
 
     def _enqueue(self, source: SourceInput, destination: Destination, wish: Wish) -> str:
-        return enqueue(self._prepare(source, destination), self.journal, wish)
+        return enqueue(self._prepare(source, destination), self.journal, wish, _rebuild)
 
     def _start(
         self,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from uploader.engine.content import check_parts, fingerprint, whole_digest
 from uploader.engine.logbook import LEASE_TTL
-from uploader.engine.prepare import Prepared, check_credentials, is_accountless
+from uploader.engine.prepare import Prepared, check_credentials, content_of, is_accountless
 from uploader.engine.resuming import ADOPTED
 from uploader.errors import (
     ConfigurationError,
@@ -32,6 +33,7 @@ from uploader.source import SourceInput, describe
 from uploader.transport import CredentialSource, Destination
 
 LOG = logging.getLogger("uploader")
+Rebuild: TypeAlias = Callable[[str, Mapping[str, Any]], Destination]
 CONFIRMED = ENDED | {State.PROCESSING}
 """States in which a match suppresses a post: every byte was sent, or none will be."""
 
@@ -101,13 +103,16 @@ def _held(entry: Entry) -> LeaseHeldError:
     ).hint("it goes on there; look at it with: uploader show " + entry.upload_id)
 
 
-def enqueue(prepared: Prepared, journal: Journal, wish: Wish) -> str:
+def enqueue(prepared: Prepared, journal: Journal, wish: Wish, rebuild: Rebuild) -> str:
     """Record an upload to be sent later; return its id, or that of the same upload."""
     entry = draft(prepared, journal, wish)
     if entry.source is None:
-        raise ConfigurationError("only a file with a path can wait in the journal").hint(
-            "write the content to a file first"
-        )
+        if not hasattr(prepared.destination, "manifest"):
+            raise ConfigurationError("only a file with a path can wait in the journal").hint(
+                "write the content to a file first"
+            )
+        # What the journal keeps must be enough to send it by.
+        rebuild(entry.transport, entry.destination).transport().content_type(prepared.facts)
     found = journal.add(entry)
     known = found.upload_id != entry.upload_id and found.state in CONFIRMED
     if known and not _same_content(prepared, journal, found):
@@ -151,7 +156,7 @@ def _told_apart(entry: Entry, found: Entry, prepared: Prepared) -> Entry:
 def take(
     upload_id: str,
     journal: Journal,
-    rebuild: Any,
+    rebuild: Rebuild,
     *,
     source: SourceInput | None,
     credentials: CredentialSource | None,
@@ -280,6 +285,8 @@ def _same_content(prepared: Prepared, journal: Journal, entry: Entry) -> bool:
 
 def _with_source(entry: Entry, destination: Destination, source: SourceInput | None) -> Prepared:
     given = source if source is not None else entry.source
+    if given is None and hasattr(destination, "manifest"):
+        given = content_of(None, destination)
     if given is None:
         raise ConfigurationError(
             f"the upload {entry.upload_id} has no path in the journal", upload_id=entry.upload_id

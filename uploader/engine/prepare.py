@@ -63,7 +63,7 @@ def prepare(
     check_credentials(destination, credentials)
     transport = destination.transport()
     capabilities = transport.capabilities
-    facts, source = describe(source)
+    facts, source = describe(content_of(source, destination))
     content_type = transport.content_type(facts)
     try:
         if part_size is None:
@@ -85,6 +85,16 @@ def prepare(
         plan=plan,
         session=session,
     )
+
+
+def content_of(source: SourceInput | None, destination: Destination) -> SourceInput:
+    """Return the source, or what a destination brings in its place."""
+    if source is not None:
+        return source
+    manifest = getattr(destination, "manifest", None)
+    if manifest is None:
+        raise ConfigurationError("no source is given").hint("give a path, an open file or bytes")
+    return manifest()
 
 
 def check_credentials(destination: Destination, credentials: CredentialSource | None) -> None:
