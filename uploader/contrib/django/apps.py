@@ -1,0 +1,14 @@
+"""The Django app: label `mmap_uploader`, to be listed as "uploader.contrib.django"."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class UploaderConfig(AppConfig):
+    """Tables of the journal and of accounts, admin, commands and checks."""
+
+    name = "uploader.contrib.django"
+    label = "mmap_uploader"
+    verbose_name = "Uploads"
+    default_auto_field = "django.db.models.BigAutoField"

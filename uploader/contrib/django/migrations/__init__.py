@@ -1,0 +1,1 @@
+"""How the tables came to be; a migration after the first adds tables and nullable columns only."""
