@@ -59,6 +59,13 @@ class UploadHandle:
         """Stop the upload so that it can be resumed. Returns at once."""
         self._stop(StopReason.SUSPENDED)
 
+    def hand_over(self) -> None:
+        """Stop the upload at the next part's boundary, so that it can be resumed.
+
+        Returns at once. What only waits, or is in the middle of a part, goes on until then.
+        """
+        self._stop(StopReason.HANDED_OVER)
+
     def result(self, timeout: float | None = None) -> UploadResult:
         """Wait for the result, at most `timeout` seconds.
 

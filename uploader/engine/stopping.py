@@ -27,6 +27,8 @@ class StopReason(Enum):
     SUSPENDED = "suspended"
     LEASE_LOST = "lease lost"
     SOURCE_LOST = "source lost"
+    HANDED_OVER = "handed over"
+    """At the next part's boundary, as if the time were up."""
 
 
 class Suspended(UploadCancelledError):
@@ -44,7 +46,10 @@ class Stop:
         self.error: UploaderError | None = None
 
     def now(self, reason: StopReason, error: UploaderError | None = None) -> None:
-        """Stop the run as soon as it can be."""
+        """Stop the run as soon as it can be, or HANDED_OVER."""
+        if reason is StopReason.HANDED_OVER:
+            self._until = self._clock.monotonic()
+            return
         if self.reason is not None:
             return
         self.reason = reason
