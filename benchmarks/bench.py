@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.cgroup import MemoryCgroup
 from benchmarks.contender import ENTRIES, OURS, Entry, Job
 from benchmarks.report import Report
 from benchmarks.runner import Run, run
@@ -98,12 +99,19 @@ class Bench:
             settings=settings or {},
         )
 
-    def measure(self, job: Job, sink: SinkProcess, *, watch: bool = False) -> Run:
+    def measure(
+        self,
+        job: Job,
+        sink: SinkProcess,
+        *,
+        watch: bool = False,
+        inside: MemoryCgroup | None = None,
+    ) -> Run:
         """Run the job and refuse a run in which anything is missing at the sink."""
         mode = "TLS" if job.tls else "plain"
         what = Path(job.paths[0]).stat().st_size * len(job.paths)
         self.tell(f"{job.contender}, {mode}, {what:,} bytes")
-        result = run(job, sink, watch=watch)
+        result = run(job, sink, watch=watch, inside=inside)
         if result.sink.complete != len(job.paths) * result.repeats:
             raise VerifyError(f"{job.contender}: {result.sink.complete} uploads arrived whole")
         return result

@@ -229,7 +229,17 @@ S3_OBSTORE = Entry(
 S3_AWS = Entry(
     "s3_aws", "benchmarks.rivals.s3_aws", (), "aws s3 cp, a process of its own", command="aws"
 )
-S3_ENTRIES = (S3_OURS, S3_BOTO3, S3_OBSTORE, S3_AWS)
+S3_CRT = Entry(
+    "s3_crt", "benchmarks.rivals.s3_crt", ("boto3", "awscrt"), "boto3 on the AWS Common Runtime"
+)
+S3_RCLONE = Entry(
+    "s3_rclone",
+    "benchmarks.rivals.s3_rclone",
+    (),
+    "rclone copyto, a process of its own",
+    command="rclone",
+)
+S3_ENTRIES = (S3_OURS, S3_BOTO3, S3_CRT, S3_OBSTORE, S3_AWS, S3_RCLONE)
 ENTRIES |= {entry.name: entry for entry in S3_ENTRIES}
 
 

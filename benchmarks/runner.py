@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Event, Thread, Timer
 from typing import Any
 
+from benchmarks.cgroup import MemoryCgroup
 from benchmarks.contender import Entry, Job
 from benchmarks.probes import Crowd, Memory, crowd_of, memory_of
 from benchmarks.sink_process import ROOT, SinkProcess, SinkReport
@@ -145,10 +146,18 @@ def child_environment(authority: str | None) -> dict[str, str]:
     return kept
 
 
-def run(job: Job, sink: SinkProcess, *, watch: bool = False, timeout: float = 900) -> Run:
-    """Run the job's contender once in a fresh process."""
+def run(
+    job: Job,
+    sink: SinkProcess,
+    *,
+    watch: bool = False,
+    timeout: float = 900,
+    inside: MemoryCgroup | None = None,
+) -> Run:
+    """Run the job's contender once in a fresh process, in a cgroup of its own if one is given."""
+    command = [sys.executable, "-m", "benchmarks.child"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.child"],
+        inside.around(command) if inside is not None else command,
         cwd=ROOT,
         env=child_environment(job.authority),
         text=True,

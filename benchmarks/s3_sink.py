@@ -1,9 +1,9 @@
 """The receiving server of the S3 rows: multipart uploads are answered, and their bytes dropped.
 
 Rule: as thin as `benchmarks.sink`, whose ways of draining it uses; signatures are not looked at, so
-that it is the clients that are measured. A body in aws-chunked encoding would be counted with its
-frames: no contender is set to send one over plain HTTP. Driven through stdin and stdout like the
-other sink.
+that it is the clients that are measured. A body in aws-chunked encoding counts by its decoded
+length, which its header tells, and is decoded where it is hashed. Driven through stdin and stdout
+like the other sink.
 """
 
 from __future__ import annotations
@@ -87,6 +87,28 @@ class Shelf:
             return [upload.to_dict() for upload in self._uploads.values()]
 
 
+class Unframed:
+    """The digest of what an aws-chunked body holds; keeps the whole body until it is asked."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take the next bytes, frames and all."""
+        self._body += data
+
+    def hexdigest(self) -> str:
+        """Return the SHA-256 of the content."""
+        digest, at = hashlib.sha256(), 0
+        while True:
+            end = self._body.index(b"\r\n", at)
+            length = int(bytes(self._body[at:end]).split(b";")[0], 16)
+            if not length:
+                return digest.hexdigest()
+            at = end + 2 + length + 2
+            digest.update(self._body[end + 2 : at - 2])
+
+
 class Connection:
     """Serves the requests of one connection, one after the other."""
 
@@ -117,15 +139,19 @@ class Connection:
                 return
 
     def _put(self, head: Head, query: dict[str, list[str]]) -> bytes:
-        digest = hashlib.sha256() if self._verify else None
+        decoded = head.headers.get("x-amz-decoded-content-length")
+        length = head.length if decoded is None else int(decoded)
+        digest: Any = None
+        if self._verify:
+            digest = hashlib.sha256() if decoded is None else Unframed()
         pending = self._body.drain(head, digest)
         found = digest.hexdigest() if digest else None
         number = int(query.get("partNumber", ["1"])[0])
         if "uploadId" in query:
-            known = self._shelf.store(query["uploadId"][0], number, head.length, found)
+            known = self._shelf.store(query["uploadId"][0], number, length, found)
         else:
             upload = self._shelf.open()
-            self._shelf.store(upload.upload_id, 1, head.length, found)
+            self._shelf.store(upload.upload_id, 1, length, found)
             known = self._shelf.complete(upload.upload_id, 1)
         self._answer(200 if known else 404, {"ETag": f'"{number:032x}"'})
         return pending
@@ -160,8 +186,8 @@ class Connection:
 class S3Sink(Sink):
     """The same listener, with S3's answers."""
 
-    def __init__(self, *, certificate: str | None, verify: bool) -> None:
-        super().__init__(certificate=certificate, verify=verify)
+    def __init__(self, *, certificate: str | None, verify: bool, usual_port: bool = False) -> None:
+        super().__init__(certificate=certificate, verify=verify, usual_port=usual_port)
         self.ledger: Shelf = Shelf()  # type: ignore[assignment]
 
     def converse(self, stream: Any) -> None:

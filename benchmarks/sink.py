@@ -165,16 +165,16 @@ class Connection:
 class Sink:
     """Listens on a loopback port and serves every connection on a thread of its own."""
 
-    def __init__(self, *, certificate: str | None, verify: bool) -> None:
+    def __init__(self, *, certificate: str | None, verify: bool, usual_port: bool = False) -> None:
         self.verify = verify
         self._tls: ssl.SSLContext | None = None
         if certificate:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        scheme, usual = ("https", 443) if self._tls else ("http", 80)
+        self._listener = _listen(usual if usual_port else 0)
         self.port: int = self._listener.getsockname()[1]
-        scheme = "https" if self._tls else "http"
-        self.origin = f"{scheme}://127.0.0.1:{self.port}"
+        self.origin = f"{scheme}://127.0.0.1" + ("" if self.port == usual else f":{self.port}")
         self.ledger = Ledger(verify=verify)
 
     def start(self) -> None:
@@ -196,13 +196,24 @@ class Sink:
         Connection(stream, self.ledger, self.origin, verify=self.verify).serve()
 
 
+def _listen(port: int) -> socket.socket:
+    """Listen on a port, or on a free one where it is taken or not ours to take."""
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=256)
+    except OSError:
+        return socket.create_server(("127.0.0.1", 0), backlog=256)
+
+
 def serve_commands(kind: type[Sink]) -> None:
     """Run a sink for the process that holds the other ends of stdin and stdout."""
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.sink", description=__doc__)
     arguments.add_argument("--certificate", help="PEM with key and chain; makes the sink speak TLS")
     arguments.add_argument("--verify", action="store_true", help="hash what is received")
+    arguments.add_argument("--usual-port", action="store_true", help="80 or 443 where it is free")
     options = arguments.parse_args()
-    sink = kind(certificate=options.certificate, verify=options.verify)
+    sink = kind(
+        certificate=options.certificate, verify=options.verify, usual_port=options.usual_port
+    )
     sink.start()
     print(json.dumps({"origin": sink.origin}), flush=True)
     start = Processor.now()

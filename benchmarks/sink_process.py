@@ -44,12 +44,15 @@ class SinkProcess:
         certificate: Path | None = None,
         verify: bool = False,
         module: str = "benchmarks.sink",
+        usual_port: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", module]
         if certificate:
             self._command += ["--certificate", str(certificate)]
         if verify:
             self._command.append("--verify")
+        if usual_port:
+            self._command.append("--usual-port")
         self._process: subprocess.Popen[str] | None = None
         self.origin = ""
 

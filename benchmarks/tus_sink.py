@@ -63,8 +63,8 @@ class TusLedger:
 class TusSink(Sink):
     """Listens on a loopback port, and speaks tus."""
 
-    def __init__(self, *, certificate: str | None, verify: bool) -> None:
-        super().__init__(certificate=certificate, verify=verify)
+    def __init__(self, *, certificate: str | None, verify: bool, usual_port: bool = False) -> None:
+        super().__init__(certificate=certificate, verify=verify, usual_port=usual_port)
         self.ledger: TusLedger = TusLedger(verify=verify)  # type: ignore[assignment]
 
     def converse(self, stream: Any) -> None:

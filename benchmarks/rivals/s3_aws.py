@@ -15,6 +15,7 @@ from benchmarks.contender import Contender, Job
 
 _CONFIG = """[default]
 region = us-east-1
+request_checksum_calculation = {checksum}
 s3 =
     max_concurrent_requests = {lanes}
     multipart_chunksize = {part}
@@ -31,7 +32,8 @@ class AwsCommand(Contender):
         super().__init__(job)
         self._home = tempfile.TemporaryDirectory(prefix="uploader-bench-aws-")
         config = Path(self._home.name) / "config"
-        config.write_text(_CONFIG.format(lanes=job.lanes, part=job.chunk_size))
+        checksum = "when_required" if job.tls else "when_supported"
+        config.write_text(_CONFIG.format(lanes=job.lanes, part=job.chunk_size, checksum=checksum))
         self._environment = {
             **os.environ,
             "AWS_CONFIG_FILE": str(config),
@@ -39,6 +41,7 @@ class AwsCommand(Contender):
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
             "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_CA_BUNDLE": job.authority} if job.authority else {}),
         }
 
     def upload(self, path: Path, title: str) -> None:

@@ -1,6 +1,6 @@
 """obstore: Rust's object_store, which reads parts into memory and sends them on its own threads.
 
-Rule: at its best for plain HTTP: an unsigned payload and no checksum, which is its default.
+Rule: at its best: an unsigned payload and no checksum, which is its default.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ not installed is named as missing.
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from benchmarks.bench import Bench, VerifyError
-from benchmarks.contender import S3_BOTO3, S3_ENTRIES, S3_OURS, Entry, Job
+from benchmarks.bench import Bench, Mode, VerifyError
+from benchmarks.contender import S3_BOTO3, S3_CRT, S3_ENTRIES, S3_OURS, Entry, Job
 from benchmarks.report import Limit, Report, Section
 from benchmarks.runner import Run, in_turn
 from benchmarks.sink_process import SinkProcess
@@ -51,13 +52,31 @@ def measure(bench: Bench) -> Report:
 def _s3(bench: Bench, report: Report) -> None:
     quick = bench.options.quick
     size = bench.options.size or (512 * MIB if quick else 2 * GIB)
-    rounds = bench.options.pairs or (1 if quick else 3)
-    entries = bench.able(report, *S3_ENTRIES)
     sample = bench.workspace.file(size)
     warm(sample.path)
-    equal = {entry.name: _verified(bench, entry, sample) for entry in entries}
-    for part, who in ((S3_PART, entries), (S3_LARGE_PART, entries[:1])):
-        with SinkProcess(module=S3_SINK) as sink:
+    for mode in bench.options.modes:
+        entries = bench.able(report, *S3_ENTRIES)
+        if S3_CRT in entries and not _is_usual(mode):
+            entries.remove(S3_CRT)
+            port = "443" if mode == "TLS" else "80"
+            report.missing[f"{S3_CRT.name}, {mode}"] = [f"port {port}, beside which it takes none"]
+        _at(bench, report, mode, entries, sample)
+    report.notes += [
+        "S3's sink answers multipart uploads and drops their bytes in the kernel (over TLS: after"
+        " decrypting them): it looks at no signature and no checksum, so that the clients are"
+        " measured",
+        "unsigned payloads; ours sends CRC32C of each part, crt CRC32, boto3 and aws CRC32 over"
+        " plain HTTP and none over TLS, obstore and rclone none",
+        "aws and rclone are processes of their own: wall, CPU and peak include their start",
+    ]
+
+
+def _at(bench: Bench, report: Report, mode: Mode, entries: Sequence[Entry], sample: Sample) -> None:
+    rounds = bench.options.pairs or (1 if bench.options.quick else 3)
+    equal = {entry.name: _verified(bench, mode, entry, sample) for entry in entries}
+    large = [(S3_LARGE_PART, entries[:1])] if mode == "plain" else []
+    for part, who in ((S3_PART, entries), *large):
+        with _sink(bench, mode) as sink:
             runs = in_turn(
                 who,
                 rounds,
@@ -65,17 +84,26 @@ def _s3(bench: Bench, report: Report) -> None:
                     _job(bench, entry, sink, sample, part), sink, watch=part == S3_LARGE_PART
                 ),
             )
-        title = f"S3, plain: {size_text(size)}, {S3_LANES} lanes, parts of {size_text(part)}"
+        title = (
+            f"S3, {mode}: {size_text(sample.size)}, {S3_LANES} lanes, parts of {size_text(part)}"
+        )
         report.sections.append(_section(title, runs, equal))
         report.limits += _memory(title, part, runs.get(S3_OURS.name, []))
-        report.limits += _faster(runs)
-    report.notes += [
-        "S3's sink answers multipart uploads and drops their bytes in the kernel: it looks at no"
-        " signature and no checksum, so that the clients are measured",
-        "over plain HTTP with unsigned payloads; ours sends CRC32C of each part, boto3 and aws"
-        " CRC32 of theirs, obstore none",
-        "aws is a process of its own: wall, CPU and peak include its interpreter",
-    ]
+        report.limits += _ahead(mode, runs)
+
+
+def _sink(bench: Bench, mode: Mode, *, verify: bool = False) -> SinkProcess:
+    certificate = bench.workspace.certificates().server if mode == "TLS" else None
+    return SinkProcess(module=S3_SINK, certificate=certificate, verify=verify, usual_port=True)
+
+
+def _is_usual(mode: Mode) -> bool:
+    """Whether the port of the scheme can be listened on."""
+    try:
+        socket.create_server(("127.0.0.1", 443 if mode == "TLS" else 80)).close()
+    except OSError:
+        return False
+    return True
 
 
 def _job(bench: Bench, entry: Entry, sink: SinkProcess, sample: Sample, part: int) -> Job:
@@ -83,9 +111,9 @@ def _job(bench: Bench, entry: Entry, sink: SinkProcess, sample: Sample, part: in
     return replace(job, chunk_size=part, lanes=S3_LANES)
 
 
-def _verified(bench: Bench, entry: Entry, sample: Sample) -> bool:
+def _verified(bench: Bench, mode: Mode, entry: Entry, sample: Sample) -> bool:
     """Send once to a sink that hashes each part, and compare with the file's own bytes."""
-    with SinkProcess(module=S3_SINK, verify=True) as sink:
+    with _sink(bench, mode, verify=True) as sink:
         result = bench.measure(_job(bench, entry, sink, sample, S3_PART), sink)
     (upload,) = [each for each in result.sink.uploads if each["received"] == sample.size]
     with sample.path.open("rb") as file:
@@ -119,26 +147,33 @@ def _memory(title: str, part: int, ours: Sequence[Run]) -> list[Limit]:
     return [Limit(f"{title}: ours over idle", peak, S3_MEMORY_MIB, "at most", "MiB")]
 
 
-def _faster(runs: dict[str, list[Run]]) -> list[Limit]:
-    """Compare the median walls, and with boto3 what the processor did, in the same run."""
+def _ahead(mode: Mode, runs: dict[str, list[Run]]) -> list[Limit]:
+    """Compare median walls, processor time and peaks with each rival's in the same run."""
     if S3_OURS.name not in runs:
         return []
     walls = _medians(runs, lambda run: run.wall)
-    limits = [
-        Limit(
-            f"S3, plain: wall of {name} / ours",
-            wall / walls[S3_OURS.name],
-            AGAINST_BOTO3 if name == S3_BOTO3.name else 1.0,
-            "at least",
-        )
-        for name, wall in walls.items()
-        if name != S3_OURS.name
-    ]
-    if S3_BOTO3.name in runs:
-        spent = _medians(runs, lambda run: run.cpu_per_gb)
-        ratio = spent[S3_OURS.name] / spent[S3_BOTO3.name]
-        limits.append(Limit("S3, plain: CPU, ours / boto3", ratio, 1 / AGAINST_BOTO3, "at most"))
+    spent = _medians(runs, lambda run: run.cpu_per_gb)
+    limits = []
+    for name in walls:
+        if name == S3_OURS.name:
+            continue
+        boto3 = name == S3_BOTO3.name
+        wall, cpu = walls[name] / walls[S3_OURS.name], spent[S3_OURS.name] / spent[name]
+        faster, lighter = (AGAINST_BOTO3, 1 / AGAINST_BOTO3) if boto3 else (1.0, 1.0)
+        what = f"S3, {mode}"
+        limits += [
+            Limit(f"{what}: wall of {name} / ours", wall, faster, "at least"),
+            Limit(f"{what}: CPU, ours / {name}", cpu, lighter, "at most"),
+        ]
+        peaks = [_peak(runs[S3_OURS.name]), _peak(runs[name])]
+        if peaks[0] is not None and peaks[1]:
+            ratio = peaks[0] / peaks[1]
+            limits.append(Limit(f"{what}: peak RSS, ours / {name}", ratio, 1.0, "at most"))
     return limits
+
+
+def _peak(runs: Sequence[Run]) -> float | None:
+    return cells.worst_mib([run.peak for run in runs])
 
 
 def _medians(runs: dict[str, list[Run]], figure: Callable[[Run], float]) -> dict[str, float]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.bench import Bench, Mode
-from benchmarks.contender import NAIVE, OURS
+from benchmarks.bench import Bench, Mode, VerifyError
+from benchmarks.cgroup import MemoryCgroup, NoCgroupError
+from benchmarks.contender import NAIVE, OURS, Entry
 from benchmarks.report import Chart, Limit, Report, Section
-from benchmarks.runner import Run, in_turn
+from benchmarks.runner import Run, RunFailedError, in_turn
 from benchmarks.stats import Spread, fairness, pair_ratios
 from benchmarks.suites import cells
 from benchmarks.units import GIB, MB, MIB, size_text
-from benchmarks.workspace import warm
+from benchmarks.workspace import Sample, cool, warm
 
 QUESTION = "do the bandwidth limit, the byte budget and the fall-back source hold?"
 RATES = (20 * MB, 200 * MB)
@@ -26,8 +27,18 @@ UPLOADS = 8
 SECONDS = 4
 BUDGETS = (2 * MIB, 12 * MIB, 48 * MIB)
 FALLBACK: dict[Mode, float] = {"plain": 1.0, "TLS": 1.0}
+CONFINED = 128 * MIB
+CONFINED_UPLOADS = 32
 _RATE_COLUMNS = ("asked for", "uploads", "MB/s", "off by", "slowest / mean")
 _BUDGET_COLUMNS = ("window_bytes", "GB/s", "peak over idle MiB", "slowest / mean")
+_CONFINED_COLUMNS = (
+    "contender",
+    "end",
+    "arrived whole",
+    "GB/s",
+    "peak over idle MiB",
+    "cgroup's peak MiB",
+)
 _SOURCE_COLUMNS = ("contender", "GB/s", "fall-back / it", "CPU s/GB = user + system", "peak MiB")
 
 
@@ -37,6 +48,7 @@ def measure(bench: Bench) -> Report:
     _bandwidth(bench, report)
     _budget(bench, report)
     _fallback(bench, report)
+    _confined(bench, report)
     report.notes += [
         "the rate is bytes over wall, connecting and status included; slowest / mean: of uploads "
         "of one size that start together, by their last byte at the sink",
@@ -107,6 +119,50 @@ def _ours(bench: Bench, size: int, number: int, *, settings: dict[str, int]) -> 
             )
             for _ in range(rounds)
         ]
+
+
+def _confined(bench: Bench, report: Report) -> None:
+    """Send 32 files at once, whole and equal, where a container has little memory."""
+    quick = bench.options.quick
+    sample = bench.workspace.file(bench.options.size or (32 * MIB if quick else 256 * MIB))
+    name = f"{CONFINED_UPLOADS} uploads in a cgroup of {size_text(CONFINED)}: delivered whole"
+    rows: list[tuple[str, ...]] = []
+    every: dict[str, list[Run]] = {}
+    arrived: int | None = None
+    try:
+        for entry in bench.entries(report, NAIVE.name):
+            cool(sample.path)  # so that the pages that it reads are its own
+            with MemoryCgroup(CONFINED) as cgroup:
+                runs, equal, ended = _inside(bench, cgroup, entry, sample)
+                peak = cells.mib_text([cgroup.peak])
+            every[entry.name] = runs
+            if entry is OURS:
+                arrived = equal
+            over = cells.mib_text([run.over_idle for run in runs]) if runs else ""
+            rate = cells.rate(runs) if runs else ""
+            rows.append((entry.name, ended, str(equal), rate, over, peak))
+    except NoCgroupError as error:
+        report.notes.append(f"{name}: not measured, {error}")
+    report.limits.append(Limit(name, arrived, CONFINED_UPLOADS, "at least"))
+    title = f"plain: {CONFINED_UPLOADS} x {size_text(sample.size)} in {size_text(CONFINED)}"
+    report.sections.append(Section(title, _CONFINED_COLUMNS, tuple(rows), every))
+
+
+def _inside(
+    bench: Bench, cgroup: MemoryCgroup, entry: Entry, sample: Sample
+) -> tuple[list[Run], int, str]:
+    """Return the run if it ended, how many files arrived with the right bytes, and its end."""
+    with bench.sink("plain", verify=True) as sink:
+        job = bench.job(entry, sink, [sample] * CONFINED_UPLOADS)
+        try:
+            runs = [bench.measure(job, sink, inside=cgroup)]
+        except (RunFailedError, VerifyError):
+            if not cgroup.killed:
+                raise
+            runs = []
+        received = sink.report().uploads if not runs else runs[0].sink.uploads
+    equal = sum(upload["sha256"] == sample.sha256 for upload in received)
+    return runs, equal, "done" if runs else "killed: out of memory"
 
 
 def _fallback(bench: Bench, report: Report) -> None:

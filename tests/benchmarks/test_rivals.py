@@ -1,15 +1,20 @@
 """Every contender delivers the same bytes, and one that cannot run is named."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from benchmarks.bench import Bench, Options, VerifyError
+from benchmarks.cgroup import MemoryCgroup, NoCgroupError
 from benchmarks.contender import ENTRIES, MMAP_SENDALL, Entry
 from benchmarks.report import Report
 from benchmarks.rivals.exchange import AnswerError, cut
 from benchmarks.runner import RunFailedError, in_turn, run
 from benchmarks.sink_process import SinkProcess
+from benchmarks.units import MIB
 from benchmarks.workspace import Sample, Workspace
 from tests.benchmarks.conftest import CHUNK, SIZE, job
 
@@ -156,3 +161,21 @@ def test_contenders_take_turns(
     runs = in_turn(entries, 2, once)  # type: ignore[arg-type]
     assert order == ["mmap_sendall", "naive", "naive", "mmap_sendall"]
     assert [len(mine) for mine in runs.values()] == [2, 2]
+
+
+def test_a_cgroup_confines_a_child_and_tells_of_its_end(
+    workspace: Workspace, sample: Sample
+) -> None:
+    """Ours arrives whole in 128 MiB; who takes more is killed by the kernel, and that is told."""
+    hog = [sys.executable, "-c", "bytearray(512 << 20).replace(b'0', b'1')"]
+    try:
+        with MemoryCgroup(128 * MIB) as cgroup, SinkProcess(verify=True) as sink:
+            asked = replace(job("ours", sink, workspace, sample.path), chunk_size=64_000_000)
+            result = run(asked, sink, inside=cgroup)
+            assert result.sink.uploads[0]["sha256"] == sample.sha256
+            assert not cgroup.killed
+            assert 0 < (cgroup.peak or 0) <= 128 * MIB
+            assert subprocess.run(cgroup.around(hog), check=False).returncode == -signal.SIGKILL
+            assert cgroup.killed
+    except NoCgroupError as error:
+        pytest.skip(str(error))
