@@ -72,6 +72,13 @@ class Upload(models.Model):
     objects: ClassVar[models.Manager[Upload]] = models.Manager()
 
     class Meta:
+        default_permissions = ("view",)
+        permissions: ClassVar[list[tuple[str, str]]] = [
+            ("resume_upload", "Can resume uploads"),
+            ("resolve_upload", "Can find out, and say, how uploads stand"),
+            ("cancel_upload", "Can cancel uploads"),
+            ("repost_upload", "Can post uploads again"),
+        ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["identity"], name="mmap_uploader_identity"),
             models.Index(fields=["state", "updated"], name="mmap_uploader_state"),
@@ -113,6 +120,7 @@ class Part(models.Model):
     objects: ClassVar[models.Manager[Part]] = models.Manager()
 
     class Meta:
+        default_permissions = ()
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["upload", "number"], name="mmap_uploader_part")
         ]
@@ -148,6 +156,9 @@ class Account(models.Model):
 
     objects: ClassVar[models.Manager[Account]] = models.Manager()
 
+    class Meta:
+        default_permissions = ("view",)
+
     def __str__(self) -> str:
         return f"{self.transport} {self.account}"
 
@@ -181,6 +192,9 @@ class Pause(models.Model):
 
     objects: ClassVar[models.Manager[Pause]] = models.Manager()
 
+    class Meta:
+        default_permissions = ("view", "add", "delete")
+
     def __str__(self) -> str:
         return " ".join(filter(None, (self.transport, self.account))) or "everything"
 
@@ -200,6 +214,9 @@ class Mark(models.Model):
     value = models.TextField()
 
     objects: ClassVar[models.Manager[Mark]] = models.Manager()
+
+    class Meta:
+        default_permissions = ()
 
     def __str__(self) -> str:
         return self.name
