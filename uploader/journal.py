@@ -56,6 +56,10 @@ ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 DEAD = frozenset({State.FAILED, State.CANCELLED})
 """States after which a repeated call starts anew."""
 
+PAUSABLE = frozenset({State.QUEUED, State.OPENING, State.SENDING})
+"""States in which a pause holds an upload back. Later on nothing can be taken back: it is finished,
+asked about or polled as usual."""
+
 STREAM: Final = "stream "
 """How the fingerprint of content begins that came as a stream."""
 RESTORED: Final[Mapping[str, Any]] = {
@@ -71,7 +75,8 @@ class Entry:
 
     `identity` tells which upload it is, `fingerprint` what its content was. `destination` holds the
     public fields that it can be built from again. `confirmed` is how many parts, from the first on,
-    are proved to be stored. `runs` counts how often it was leased. Times are seconds since the
+    are proved to be stored. `runs` counts how often it was leased. `reference` is the server's
+    public id of the session, by which its notices tell of the upload. Times are seconds since the
     epoch, by the journal's clock.
     """
 
@@ -88,6 +93,7 @@ class Entry:
     destination: Mapping[str, Any] = field(default_factory=dict)
     plan: Plan
     session: Session | None = None
+    reference: str | None = None
     state: State = State.QUEUED
     confirmed: int = 0
     location: str | None = None
@@ -151,6 +157,28 @@ class PartRecord:
     receipt: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What is to be held back: uploads of a transport, of an account, of both, or all of them.
+
+    `None` stands for every transport, or every account. `since` and `until` are seconds since the
+    epoch; without `until` it stands until it is lifted. `by` says who paused, in words for a human.
+    From `trial` on one upload is let through all the same, to see whether the reason still stands.
+    """
+
+    transport: str | None
+    account: str | None
+    reason: str
+    since: float
+    until: float | None = None
+    by: str = ""
+    trial: float | None = None
+
+    def covers(self, transport: str, account: str | None) -> bool:
+        """Whether it is about the uploads of an account."""
+        return self.transport in (None, transport) and self.account in (None, account)
+
+
 class Journal(Protocol):
     """Where uploads are recorded.
 
@@ -203,7 +231,7 @@ class Journal(Protocol):
         """Change fields of a leased entry, and record a part; all of it or nothing.
 
         What tells which upload it is, its times, `runs` and `holder` are not a run's to change:
-        `TypeError`.
+        `TypeError`. `not_before` is: a run that learns when a limit ends says so.
         """
         ...
 
@@ -226,7 +254,38 @@ class Journal(Protocol):
 
         UNKNOWN ones come after all others: no run may ever learn more of them.
         They have not ended, nobody drives them, and their `not_before` has come. What is past its
-        `not_after` is among them, to be ended by a run.
+        `not_after` is among them, to be ended by a run. PAUSABLE ones that a pause covers are left
+        out; of those that a pause whose `trial` has come covers, and no other one does, the first
+        is not.
+        """
+        ...
+
+    def referred(self, transport: str, reference: str) -> Sequence[Entry]:
+        """Return a transport's entries of this `reference`, the newest first; along an index."""
+        ...
+
+    def pause(self, pause: Pause) -> None:
+        """Record a pause, durably, in place of one of the same transport, account and `by`."""
+        ...
+
+    def unpause(
+        self, transport: str | None = None, account: str | None = None, *, by: str | None = None
+    ) -> int:
+        """Lift the pauses of exactly this transport and account, durably; return how many.
+
+        `None, None` lifts the pause of everything and no narrower one. With `by` only that one's
+        pause is lifted.
+        """
+        ...
+
+    def pauses(self) -> Sequence[Pause]:
+        """Return what is paused, the longest first; what is past its `until` is gone."""
+        ...
+
+    def take_trial(self, pause: Pause, then: float) -> bool:
+        """Set the `trial` of a pause to `then`; `False` when it no longer stands as given.
+
+        Atomic over all processes: of those that saw one trial come, one may let an upload through.
         """
         ...
 
@@ -254,7 +313,8 @@ class Journal(Protocol):
 
         DEAD entries go. A DONE one keeps what prevents a second post and tells of the first, the
         digests of its parts too: the same samples are not yet the same content. It loses its
-        session, its source and the receipts. All others stay as they are, UNKNOWN ones above all.
+        session, its source and the receipts; its `reference` stays, for notices that come late. All
+        others stay as they are, UNKNOWN ones above all.
         """
         ...
 

@@ -119,6 +119,8 @@ class Transport(Protocol):
       surely was not, so that `complete` may be sent. Asked when an answer to `complete` was lost.
     - `abort(session) -> Flow[None]`: drop what the server holds. Called once when the upload was
       cancelled or refused before its irreversible request; whether it succeeds changes nothing.
+    - `reference: str | None`: the session's field by which the server's notices tell of the upload.
+      A journal finds it by that (`Journal.referred`).
     - `put(spec, body) -> Flow[Completion]`: the whole content in one request, without a session,
       for a plan of one part. Sending it twice must leave one object.
     """

@@ -202,7 +202,8 @@ def test_a_notice_that_comes_too_early_waits(
     )
     assert claim.lease is not None
     session = Session(told, {}, clock())
-    journal.save(claim.lease, {"session": session, "state": State.COMMITTING})
+    changes = {"session": session, "reference": told["publish_id"], "state": State.COMMITTING}
+    journal.save(claim.lease, changes)
     if shared:
         receiver = receiver_of(
             sandbox, journal, inbox=FileInbox(tmp_path / "webhooks.db", clock=clock)

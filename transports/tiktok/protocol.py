@@ -46,6 +46,7 @@ class TikTokTransport:
     capabilities: Capabilities
     path: Endpoint = Endpoint.VIDEO_INIT
     name: str = "tiktok"
+    reference: str = "publish_id"
 
     def content_type(self, facts: SourceFacts) -> str:
         return content_type(facts)

@@ -65,6 +65,7 @@ class RemoteTransport:
     withheld: bool = False
     capabilities: Capabilities = MANIFEST
     name: str = "tiktok"
+    reference: str = "publish_id"
 
     def content_type(self, facts: SourceFacts) -> str:
         """Return the manifest's type; a file in its place is refused."""

@@ -271,7 +271,13 @@ class Face:
             )
 
         async def work(engine: Engine) -> UploadResult:
-            logbook = Logbook(self.journal, claimed.entry, lease, engine.journal_executor)
+            logbook = Logbook(
+                self.journal,
+                claimed.entry,
+                lease,
+                engine.journal_executor,
+                refer=prepared.abilities.refer,
+            )
             manner: dict[str, Any] = {
                 "wait": drive.wait,
                 "poll": drive.poll,

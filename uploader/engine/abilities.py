@@ -22,7 +22,15 @@ class Abilities:
     verify: Callable[[Session, Mapping[int, Receipt]], Flow[Completion | None]] | None = None
     abort: Callable[[Session], Flow[None]] | None = None
     put: Callable[[UploadSpec, Body], Flow[Completion]] | None = None
+    reference: str | None = None
 
     @classmethod
     def of(cls, transport: Transport) -> Abilities:
         return cls(*(getattr(transport, name, None) for name in cls.__slots__))
+
+    def refer(self, session: Session | None) -> str | None:
+        """Return the word by which the server's notices tell of a session."""
+        if self.reference is None or session is None:
+            return None
+        told = session.fields.get(self.reference)
+        return told if isinstance(told, str) else None

@@ -220,6 +220,7 @@ def _entry(
         destination=destination.fields(),
         plan=prepared.plan,
         session=session,
+        reference=prepared.abilities.refer(session),
         state=State.QUEUED if session is None else State.SENDING,
         not_before=wish.not_before,
         not_after=wish.not_after,

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from uploader.errors import JournalError, LeaseLostError
 from uploader.journal import Entry, Journal, Lease, PartRecord
+from uploader.model import Session
 
 T = TypeVar("T")
 
@@ -28,14 +29,26 @@ SAFE = 0.8
 
 
 class Logbook:
-    """Record how one leased upload fares."""
+    """Record how one leased upload fares.
 
-    def __init__(self, journal: Journal, entry: Entry, lease: Lease, executor: Executor) -> None:
+    `refer` returns the `reference` of an entry with a session.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        entry: Entry,
+        lease: Lease,
+        executor: Executor,
+        *,
+        refer: Callable[[Session | None], str | None],
+    ) -> None:
         self._journal = journal
         self._executor = executor
         self._lease = lease
         self._granted = elapsed()
         self._lost = False
+        self._refer = refer
         self.entry = entry
 
     @property
@@ -74,6 +87,9 @@ class Logbook:
         self, *, part: PartRecord | None = None, durable: bool = False, **changes: Any
     ) -> None:
         """Write fields of the entry, and a part; raise `JournalError`."""
+        reference = self._refer(changes.get("session", self.entry.session))
+        if reference != self.entry.reference:  # that of a session before is not this upload's
+            changes["reference"] = reference
 
         def write() -> None:
             self._journal.save(self._lease, changes, part=part, durable=durable)

@@ -17,7 +17,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from uploader.journal import DEAD, ENDED, RESTORED, Claim, Entry, Lease, PartRecord, State
+from uploader.journal import (
+    DEAD,
+    ENDED,
+    RESTORED,
+    Claim,
+    Entry,
+    Lease,
+    PartRecord,
+    Pause,
+    State,
+)
 from uploader.journals import forking, rules
 from uploader.model import Session
 
@@ -55,6 +65,7 @@ class MemoryJournal:
         self._environment = environment
         self._rows: dict[str, _Row] = {}
         self._by_identity: dict[str, list[str]] = {}
+        self._pauses: list[Pause] = []
         self._lock = threading.RLock()
         self._key = secrets.token_bytes(32)
         forking.watch(self)
@@ -138,14 +149,63 @@ class MemoryJournal:
     def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
         with self._lock:
             moment = self._clock() if now is None else now
-            found = sorted(
-                (row.entry.state is State.UNKNOWN, row.entry.updated, row.entry.upload_id)
+            pauses = self._standing_pauses(moment)
+            waiting = sorted(
+                (
+                    row.entry.state is State.UNKNOWN,
+                    row.entry.updated,
+                    row.entry.upload_id,
+                    rules.holding(pauses, row.entry),
+                )
                 for row in self._rows.values()
                 if rules.may_be_driven(row.entry)
                 and (row.entry.not_before or 0.0) <= moment
                 and self._holder(row) is None
             )
-        return [upload_id for *_, upload_id in found[:limit]]
+        tried: list[Pause] = []
+        found = []
+        for *_, upload_id, holding in waiting:
+            if rules.is_let_through(holding, tried, moment):
+                tried += holding
+                found.append(upload_id)
+        return found[:limit]
+
+    def referred(self, transport: str, reference: str) -> Sequence[Entry]:
+        with self._lock:
+            return [
+                self._shown(row)
+                for row in reversed(self._rows.values())
+                if (row.entry.transport, row.entry.reference) == (transport, reference)
+            ]
+
+    def pause(self, pause: Pause) -> None:
+        with self._lock:
+            self.unpause(pause.transport, pause.account, by=pause.by)
+            self._pauses.append(pause)
+
+    def unpause(
+        self, transport: str | None = None, account: str | None = None, *, by: str | None = None
+    ) -> int:
+        with self._lock:
+            before = self.pauses()
+            self._pauses = [
+                each
+                for each in before
+                if (each.transport, each.account) != (transport, account)
+                or by not in (None, each.by)
+            ]
+            return len(before) - len(self._pauses)
+
+    def pauses(self) -> Sequence[Pause]:
+        with self._lock:
+            return sorted(self._standing_pauses(self._clock()), key=lambda each: each.since)
+
+    def take_trial(self, pause: Pause, then: float) -> bool:
+        with self._lock:
+            if pause not in self._standing_pauses(self._clock()):
+                return False
+            self._pauses[self._pauses.index(pause)] = replace(pause, trial=then)
+            return True
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
         with self._lock:
@@ -210,6 +270,9 @@ class MemoryJournal:
                 row.until = math.inf
 
     # How it is done.
+
+    def _standing_pauses(self, moment: float) -> list[Pause]:
+        return [each for each in self._pauses if each.until is None or each.until > moment]
 
     def _standing(self, identity: str) -> _Row | None:
         """Return the newest entry of an identity that keeps a new one from starting."""

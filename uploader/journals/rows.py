@@ -32,6 +32,7 @@ _NAMES: Final = (
     "session",
     "sealed",
     "session_created",
+    "reference",
     "state",
     "confirmed",
     "location",
@@ -72,13 +73,13 @@ def row_of(
             case "error":
                 row[name] = None if value is None else json_of(value)
             case _:
-                row[name] = _stored(value)
+                row[name] = stored(value)
     return row
 
 
 def entry_of(row: Sequence[Any], unseal: Callable[[bytes], Mapping[str, Secret]]) -> Entry:
     """Return the entry of a row in the order of COLUMNS; raise `ValueError` for a broken one."""
-    facts = dict(zip(_NAMES, map(_read, row), strict=True))
+    facts = dict(zip(_NAMES, map(shown, row), strict=True))
     plan = Plan(facts.pop("size"), facts.pop("part_size"), facts.pop("parts"))
     session, created_at = facts.pop("session"), facts.pop("session_created")
     sealed = facts.pop("sealed")
@@ -98,7 +99,8 @@ def part_of(row: Sequence[Any]) -> PartRecord:
     return PartRecord(part, digest, json.loads(receipt))
 
 
-def _stored(value: Any) -> Any:
+def stored(value: Any) -> Any:
+    """Return a value as SQLite takes it."""
     # A file's name may hold bytes that are no text; Python reads them as lone surrogates, which
     # SQLite takes for no text either.
     if isinstance(value, str) and not value.isascii():
@@ -110,5 +112,6 @@ def _stored(value: Any) -> Any:
     return value
 
 
-def _read(value: Any) -> Any:
+def shown(value: Any) -> Any:
+    """Return a value that was `stored`."""
     return value.decode(errors="surrogatepass") if isinstance(value, bytes) else value

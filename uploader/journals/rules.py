@@ -6,11 +6,11 @@ Rule: pure functions of entries and times.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from uploader.errors import ConfigurationError, JournalError, LeaseHeldError, LeaseLostError
-from uploader.journal import ENDED, Entry
+from uploader.journal import ENDED, PAUSABLE, Entry, Pause
 
 FIXED: Final = frozenset(
     {"upload_id", "identity", "transport", "key", "created", "updated", "runs", "holder"}
@@ -41,6 +41,23 @@ def check_key(found: Entry, wanted: Entry) -> None:
 def may_be_driven(entry: Entry) -> bool:
     """Tell whether a run may lease the upload."""
     return entry.state not in ENDED
+
+
+def holding(pauses: Iterable[Pause], entry: Entry) -> Sequence[Pause]:
+    """Return the pauses that hold an upload back in its state."""
+    if entry.state not in PAUSABLE:
+        return ()
+    return [pause for pause in pauses if pause.covers(entry.transport, entry.account)]
+
+
+def is_let_through(held_by: Sequence[Pause], tried: Sequence[Pause], moment: float) -> bool:
+    """Tell whether nothing holds an upload, or one pause that lets it through as its trial."""
+    match held_by:
+        case []:
+            return True
+        case [pause]:
+            return pause.trial is not None and pause.trial <= moment and pause not in tried
+    return False
 
 
 def json_of(facts: Mapping[str, Any]) -> str:

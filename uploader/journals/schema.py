@@ -57,6 +57,21 @@ CREATE TABLE parts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (V1,)
+V2: Final = """
+ALTER TABLE uploads ADD COLUMN reference TEXT;
+CREATE INDEX uploads_reference ON uploads (transport, reference) WHERE reference IS NOT NULL;
+CREATE TABLE pauses (
+    transport TEXT,
+    account TEXT,
+    reason TEXT NOT NULL,
+    since REAL NOT NULL,
+    until REAL,
+    set_by TEXT NOT NULL,
+    trial REAL
+);
+"""
+"""An older release writes no `reference` and obeys no pause; it starts nothing new here either."""
+
+MIGRATIONS: Final = (V1, V2)
 """Script n leads from version n to version n + 1."""
 VERSION: Final = len(MIGRATIONS)

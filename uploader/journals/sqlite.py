@@ -21,11 +21,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from uploader.errors import ConfigurationError, JournalError
-from uploader.journal import DEAD, ENDED, Claim, Entry, Lease, PartRecord, State
-from uploader.journals import keeping, rules
+from uploader.journal import (
+    DEAD,
+    Claim,
+    Entry,
+    Lease,
+    PartRecord,
+    Pause,
+    State,
+)
+from uploader.journals import keeping, pausing, rules, waiting
 from uploader.journals.database import Database
 from uploader.journals.filesystem import refuse_network
-from uploader.journals.rows import COLUMNS, entry_of, part_of, row_of
+from uploader.journals.rows import COLUMNS, entry_of, part_of, row_of, stored
 from uploader.journals.sealing import Sealed, Sealer, read_keys
 from uploader.secret import Secret
 
@@ -191,17 +199,44 @@ class SqliteJournal:
         clock = self._clock()
         moment = clock if now is None else now
         with self._reading() as db:
-            found: list[tuple[bool, float, str]] = []
-            for state in State:
-                if state not in ENDED:
-                    waiting = self._waiting(db, state, moment=moment, clock=clock, limit=limit)
-                    found += [(state is State.UNKNOWN, *each) for each in waiting]
-        return [upload_id for *_, upload_id in sorted(found)[:limit]]
+            return waiting.due(db, moment, limit, lambda lease: self._holder(lease, clock) is None)
+
+    def referred(self, transport: str, reference: str) -> Sequence[Entry]:
+        with self._reading() as db:
+            return self._select(
+                db,
+                "WHERE transport = ? AND reference = ? ORDER BY rowid DESC",
+                stored(transport),
+                stored(reference),
+            )
+
+    def pause(self, pause: Pause) -> None:
+        with self._base.transaction(durable=True) as db:
+            pausing.put(db, pause, now=self._clock())
+
+    def unpause(
+        self, transport: str | None = None, account: str | None = None, *, by: str | None = None
+    ) -> int:
+        with self._base.transaction(durable=True) as db:
+            return pausing.lift(db, transport, account, by=by, now=self._clock())
+
+    def pauses(self) -> Sequence[Pause]:
+        with self._reading() as db:
+            return pausing.standing(db, self._clock())
+
+    def take_trial(self, pause: Pause, then: float) -> bool:
+        with self._base.transaction(durable=True) as db:
+            return pausing.take_trial(db, pause, then, now=self._clock())
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
         with self._reading() as db:
             rows = db.execute("SELECT state, count(*), min(updated) FROM uploads GROUP BY state")
-            found = {State(state): (count, oldest) for state, count, oldest in rows}
+            found = {state: (count, oldest) for state, count, oldest in rows}
+        if found.keys() - set(State):
+            raise JournalError(
+                f"the journal {self.path} is damaged: {len(found.keys() - set(State))} of its"
+                " states cannot be read"
+            ).hint("it was left as it is: restore it from a backup")
         now = self._clock()
         return {
             state: (found[state][0], max(0.0, now - found[state][1]))
@@ -331,22 +366,6 @@ class SqliteJournal:
             *map(str, DEAD),
         )
         return found[0] if found else None
-
-    def _waiting(
-        self, db: sqlite3.Connection, state: State, *, moment: float, clock: float, limit: int
-    ) -> list[tuple[float, str]]:
-        rows = db.execute(
-            "SELECT updated, upload_id, lease_owner, lease_holder, lease_until FROM uploads"
-            " WHERE state = ? AND coalesce(not_before, 0) <= ? ORDER BY updated, rowid",
-            (str(state), moment),
-        )
-        found: list[tuple[float, str]] = []
-        for updated, upload_id, *lease in rows:
-            if len(found) == limit:
-                break
-            if self._holder(lease, clock) is None:
-                found.append((updated, upload_id))
-        return found
 
     def _insert(self, db: sqlite3.Connection, entry: Entry) -> Entry:
         now = self._clock()

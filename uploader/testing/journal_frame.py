@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from uploader.journal import Claim, Entry, Journal, Lease, State
+from uploader.journal import Claim, Entry, Journal, Lease, Pause, State
 from uploader.model import Plan, Session
 from uploader.secret import Secret
 
@@ -93,6 +93,16 @@ class JournalFrame:
 
     def session(self) -> Session:
         return Session({"publish_id": "v_pub~1"}, {"upload_url": Secret(URL)}, self.clock())
+
+    def paused(self, **facts: Any) -> Pause:
+        """Return a pause of everything, unless told otherwise."""
+        usual: dict[str, Any] = {
+            "transport": None,
+            "account": None,
+            "reason": "a rule was changed",
+            "since": self.clock(),
+        }
+        return Pause(**(usual | facts))
 
     def leased(self, claim: Claim) -> Lease:
         assert claim.lease is not None

@@ -52,6 +52,7 @@ class KeepingContract(JournalFrame):
         done = {
             "state": State.DONE,
             "session": self.session(),
+            "reference": "v_pub~1",
             "digest": "d1",
             "location": "https://example/1",
             "fields": {"post_ids": ["7"]},

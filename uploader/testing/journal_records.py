@@ -14,7 +14,7 @@ from uploader.errors import JournalError
 from uploader.journal import ENDED, Journal, PartRecord, State
 from uploader.model import Plan, Session
 from uploader.secret import Secret
-from uploader.testing.journal_frame import URL, JournalFrame
+from uploader.testing.journal_frame import TTL, URL, JournalFrame
 
 UNDER_WAY = sorted(frozenset(State) - ENDED)
 
@@ -35,6 +35,7 @@ class RecordContract(JournalFrame):
             content_type="video/mp4",
             destination={"title": "Hi", "tags": ["a", "b"], "nested": {"n": None}},
             session=self.session(),
+            reference="v_pub~1",
             fields={"views": 3, "ratio": 0.5},
             error={"code": "rejected"},
             location="https://example/1",
@@ -202,6 +203,39 @@ class RecordContract(JournalFrame):
         journal.release(lease)
         assert sorted(journal.due()) == sorted([*waiting, held.upload_id])
         assert later.upload_id in journal.due(self.clock() + 100)
+
+    def test_a_run_says_until_when_an_upload_waits(self, journal: Journal) -> None:
+        """A limit ends then; nobody takes it up before."""
+        entry, lease = self.claimed(journal)
+
+        journal.save(lease, {"not_before": self.clock() + 100})
+        journal.release(lease)
+
+        assert self.read(journal, entry.upload_id).not_before == self.clock() + 100
+        assert journal.due() == []
+        assert journal.due(self.clock() + 100) == [entry.upload_id]
+        taken, lease = journal.take(entry.upload_id, TTL)
+        journal.save(lease, {"not_before": None})
+        journal.release(lease)
+        assert taken.not_before == self.clock() + 100
+        assert journal.due() == [entry.upload_id]
+
+    def test_an_upload_is_found_by_its_servers_word(self, journal: Journal) -> None:
+        """Of its own transport alone, and by the word that it has now."""
+        old = self.ended(journal, State.DONE, reference="v_pub~1")
+        new, lease = self.claimed(journal, reference="v_pub~1")
+        self.ended(journal, State.DONE, reference="v_pub~1", transport="tus")
+        self.ended(journal, State.DONE)
+
+        found = [entry.upload_id for entry in journal.referred("tiktok", "v_pub~1")]
+        journal.save(lease, {"reference": "v_pub~2", "session": self.session()})
+
+        assert found == [new.upload_id, old.upload_id]
+        assert list(journal.referred("tiktok", "v_pub~1")) == [old]
+        assert list(journal.referred("tiktok", "v_pub~2")) == [self.read(journal, new.upload_id)]
+        assert list(journal.referred("tiktok", "v_pub~")) == []
+        journal.save(lease, {"reference": None})
+        assert list(journal.referred("tiktok", "v_pub~2")) == []
 
     def test_due_ends_with_what_is_unknown(self, journal: Journal) -> None:
         """However many of them nobody can tell of, the others are reached."""

@@ -20,12 +20,13 @@ from uploader.journal import Entry, Journal, PartRecord
 from uploader.testing.journal_frame import TTL, Clock
 from uploader.testing.journal_keeping import KeepingContract
 from uploader.testing.journal_leases import LeaseContract
+from uploader.testing.journal_pauses import PauseContract
 from uploader.testing.journal_records import RecordContract
 
 __all__ = ["Clock", "JournalContract", "SharedJournalContract"]
 
 
-class JournalContract(LeaseContract, RecordContract, KeepingContract):
+class JournalContract(LeaseContract, RecordContract, KeepingContract, PauseContract):
     """Everything that is promised of one opened journal.
 
     Override `make()`, and `pass_time()` where the journal has a clock of its own.
@@ -88,6 +89,43 @@ class SharedJournalContract(JournalContract):
         other.close()
 
         assert self.leased(journal.claim(replace(entry, upload_id="another"), TTL)).fence > 1
+
+    def test_a_pause_holds_in_all_openings(self, journal: Journal) -> None:
+        """Whoever pauses or lifts speaks for all of them."""
+        other = self.make()
+        entry = other.add(self.entry())
+        pause = self.paused(transport="tiktok", by="somebody")
+
+        journal.pause(pause)
+
+        assert list(other.pauses()) == [pause]
+        assert other.due() == []
+        assert other.unpause("tiktok") == 1
+        assert journal.due() == [entry.upload_id]
+        other.close()
+
+    def test_of_many_openings_one_takes_a_trial(self) -> None:
+        """They saw the same moment come."""
+        journals = [self.make() for _ in range(4)]
+        pause = self.paused(trial=self.clock())
+        journals[0].pause(pause)
+        start = threading.Barrier(len(journals))
+        taken = []
+
+        def take(journal: Journal) -> None:
+            start.wait()
+            taken.append(journal.take_trial(pause, self.clock() + 60))
+
+        threads = [threading.Thread(target=take, args=(journal,)) for journal in journals]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(taken) == [False, False, False, True]
+        assert list(journals[-1].pauses()) == [replace(pause, trial=self.clock() + 60)]
+        for journal in journals:
+            journal.close()
 
     def test_of_many_openings_that_claim_at_once_one_wins(self) -> None:
         """Each in a thread of its own, all for one identity."""

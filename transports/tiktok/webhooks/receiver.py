@@ -30,8 +30,6 @@ WINDOW: Final = 73 * 3600.0
 """Seconds. TikTok repeats for 72 hours, and does not say that it signs anew. Duplicates are known
 here, so that an old notice does nothing twice."""
 TTL: Final = 30.0
-LOOKED_AT: Final = 20_000
-"""Uploads that changed last, among which a publish_id is looked for."""
 REMOVED: Final = "authorization.removed"
 _STATUS: Final[Mapping[str, str]] = {
     "post.publish.complete": "PUBLISH_COMPLETE",
@@ -136,14 +134,10 @@ class WebhookReceiver:
 
     def _uploads(self, wanted: set[str]) -> dict[str, str]:
         """Return upload ids by publish_id."""
-        if self._journal is None or not wanted:
+        if self._journal is None:
             return {}
-        found: dict[str, str] = {}
-        for entry in reversed(self._journal.latest(LOOKED_AT)):
-            publish_id = _publish_id(entry)
-            if publish_id in wanted and entry.transport == NAME:
-                found[publish_id] = entry.upload_id
-        return found
+        found = {each: self._journal.referred(NAME, each) for each in wanted}
+        return {each: entries[0].upload_id for each, entries in found.items() if entries}
 
     def _act(self, event: WebhookEvent, uploads: Mapping[str, str]) -> str | None:
         """Do what a notice says; return its upload's id, "" for none, `None` when it waits."""
@@ -178,13 +172,6 @@ class WebhookReceiver:
                 subscriber(told)
             except Exception:
                 _LOG.exception("a subscriber failed on %s", type(told).__name__)
-
-
-def _publish_id(entry: Entry) -> str | None:
-    known = entry.fields.get("publish_id")
-    if known is None and entry.session is not None:
-        known = entry.session.fields.get("publish_id")
-    return known if isinstance(known, str) else None
 
 
 def _changes(entry: Entry, event: WebhookEvent) -> dict[str, Any]:
