@@ -8,7 +8,7 @@ import json
 import random
 import secrets
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
@@ -56,6 +56,17 @@ class Creator:
     refusal: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a limit an account has used in its window."""
+
+    account: str
+    limit: str
+    used: int
+    most: int
+    seconds: float
+
+
 class Book:
     """Remember what happened, in order."""
 
@@ -69,6 +80,7 @@ class Book:
         self.requests: list[RequestRecord] = []
         self.violations: list[str] = []
         self.changed = threading.Condition()
+        self.began = clock.now()
         self.creators: dict[str, Creator] = {}
         self.verified_urls: tuple[str, ...] = ()
         self._by_id: dict[str, Post] = {}
@@ -113,6 +125,25 @@ class Book:
             return False
         window.append(now)
         return True
+
+    def usage(self) -> list[Usage]:
+        """Return what is used of every limit now; of several tokens the one that has used most."""
+        now, found = self.clock.now(), dict[tuple[str, str], int]()
+        for (value, operation), window in list(self._windows.items()):
+            used = sum(moment > now - WINDOW_SECONDS for moment in list(window))
+            if used and (token := self._tokens.get(value)) is not None:
+                key = token.account, operation
+                found[key] = max(used, found.get(key, 0))
+        rates = [
+            Usage(account, operation, used, PER_WINDOW[operation], WINDOW_SECONDS)
+            for (account, operation), used in found.items()
+        ]
+        waiting = Counter(post.account for post in self.posts if self._is_pending(post, now))
+        most = self.switches.pending_drafts
+        drafts = [
+            Usage(name, "drafts", count, most, DAY_SECONDS) for name, count in waiting.items()
+        ]
+        return sorted(rates + drafts, key=lambda each: (each.account, each.limit))
 
     # -- posts -----------------------------------------------------------------------------------
 
@@ -169,14 +200,11 @@ class Book:
     def pending_drafts(self, account: str) -> int:
         """Return how many drafts of the last 24 hours wait in an account's inbox."""
         now = self.clock.now()
-        return sum(
-            post.account == account
-            and post.inbox
-            and not post.finished
-            and post.created > now - DAY_SECONDS
-            and post.view(now).status != FAILED
-            for post in self.posts
-        )
+        return sum(post.account == account and self._is_pending(post, now) for post in self.posts)
+
+    def _is_pending(self, post: Post, now: float) -> bool:
+        waits = post.inbox and not post.finished and post.created > now - DAY_SECONDS
+        return waits and post.view(now).status != FAILED
 
     def finish_draft(self, post: Post) -> int:
         """Let the creator make a public post of a draft; return its id."""

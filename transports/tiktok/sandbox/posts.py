@@ -45,7 +45,10 @@ class RequestRecord:
 
 @dataclass(slots=True)
 class Chunk:
-    """One PUT of a range (`last` inclusive), stored or not; `status` None was never answered."""
+    """One PUT of a range (`last` inclusive), stored or not; `status` None was never answered.
+
+    `fault` names the effect of a scripted fault, `why` is what was wrong with the request.
+    """
 
     first: int
     last: int
@@ -55,6 +58,8 @@ class Chunk:
     ended: float | None = None
     received: int = 0
     stored: bool = False
+    fault: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

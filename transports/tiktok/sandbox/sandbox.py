@@ -20,8 +20,10 @@ from transports.tiktok.sandbox.book import SCOPES, Book, Creator, Token
 from transports.tiktok.sandbox.clock import SandboxClock
 from transports.tiktok.sandbox.faults import Fault, FaultQueue
 from transports.tiktok.sandbox.oauth import OAuth
+from transports.tiktok.sandbox.page import PATH, Page
 from transports.tiktok.sandbox.posts import FAILED, SEND_TO_USER_INBOX, Post, RequestRecord
 from transports.tiktok.sandbox.posts import PUBLISH_COMPLETE as COMPLETE
+from transports.tiktok.sandbox.report import report
 from transports.tiktok.sandbox.server import Host
 from transports.tiktok.sandbox.switches import Switches
 from transports.tiktok.sandbox.webhooks import Webhooks
@@ -116,6 +118,11 @@ class Sandbox:
         """Return where it listens, without a slash at the end."""
         return self._server.base_url
 
+    @property
+    def page_url(self) -> str:
+        """Return where a browser shows what has arrived; `report` is the same for machines."""
+        return self.base_url + PATH
+
     @asynccontextmanager
     async def _opened(self) -> "AsyncIterator[web.Server]":
         pool = ThreadPoolExecutor(2, thread_name_prefix="tiktok-sandbox-hash")
@@ -125,6 +132,7 @@ class Sandbox:
                 self._faults,
                 pool,
                 oauth=self.oauth,
+                page=Page(self._book, self.webhooks, self._faults),
                 origin=self._public_base_url or self.base_url,
                 rate_limits=self._rate_limits,
                 # Behind a proxy the Host header is the proxy's business.
@@ -230,6 +238,10 @@ class Sandbox:
     def requests(self) -> list[RequestRecord]:
         """Return every request, in order of arrival."""
         return list(self._book.requests)
+
+    def report(self) -> dict[str, Any]:
+        """Return everything that was seen as one JSON-able document, without secrets."""
+        return report(self._book, self.webhooks, self._faults)
 
     @property
     def violations(self) -> list[str]:

@@ -18,6 +18,7 @@ from transports.tiktok.sandbox.api import Api
 from transports.tiktok.sandbox.book import Book
 from transports.tiktok.sandbox.faults import Fault, FaultQueue
 from transports.tiktok.sandbox.oauth import OAuth
+from transports.tiktok.sandbox.page import Page
 from transports.tiktok.sandbox.peer import Peer
 from transports.tiktok.sandbox.posts import RequestRecord
 from transports.tiktok.sandbox.rules import ApiRefusal, status_of
@@ -38,11 +39,12 @@ class Host:
 
     def __init__(
         self, book: Book, faults: FaultQueue, pool: Executor, *, oauth: OAuth, origin: str,
-        rate_limits: bool, check_host: bool,
+        page: Page, rate_limits: bool, check_host: bool,
     ) -> None:  # fmt: skip
         self._book = book
         self._faults = faults
         self._oauth = oauth
+        self._page = page
         self._origin = origin
         self._trap = origin + TRAP_PATH
         self._api = Api(book, rate_limits=rate_limits)
@@ -67,6 +69,9 @@ class Host:
 
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         target = urlsplit(request.raw_path)
+        shown = self._page.answer(request, target.path, target.query)
+        if shown is not None:
+            return shown
         self._note_credentials(request, target.path, target.query)
         operation = api.PATHS.get(target.path) or oauth.PATHS.get(target.path)
         if operation is not None:

@@ -108,7 +108,8 @@ class UploadHost:
         peer = Peer(request)
         record.range = request.headers.get("Content-Range")
         first, last, _ = found = read_range(record.range) or (-1, -1, 0)
-        chunk = Chunk(first, last, record.time, peer.name)
+        effect = fault.effects[0] if fault else None
+        chunk = Chunk(first, last, record.time, peer.name, fault=effect)
         if post is not None:
             record.publish_id = post.publish_id
             if found[2]:
@@ -137,6 +138,7 @@ class UploadHost:
         return altered
 
     def _violation(self, put: _Put, text: str) -> None:
+        put.chunk.why = put.chunk.why or text
         upload = put.record.publish_id or "an unknown upload"
         self._book.violation(f"PUT {put.record.range} of {upload} {text}")
 
@@ -190,6 +192,8 @@ class UploadHost:
             await put.peer.drain()
             return self._scripted_answer(post, put.fault)
         verdict = judge_put(post, put.request.headers, self._book.clock.now(), post.switches)
+        if verdict is not None:
+            put.chunk.why = put.chunk.why or verdict.why
         if verdict is not None and verdict.status != 206:
             return self._refusal(post, verdict.status)
         await put.peer.proceed()
@@ -202,8 +206,10 @@ class UploadHost:
         with self._intake(put, post, lane) as intake:
             await self._receive(put, intake)
             if self._book.clock.now() >= post.expires:  # "the whole upload must finish" in an hour
+                put.chunk.why = "the upload URL expired meanwhile"
                 return self._confirm(post, 403)
             if post.cancelled is not None:
+                put.chunk.why = "the upload was cancelled meanwhile"
                 return self._confirm(post, 404)
             intake.commit()
         if put.effect == "lose_answer":

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from transports.tiktok.sandbox.book import Book
 from transports.tiktok.sandbox.oauth import OAuth
-from transports.tiktok.sandbox.posts import FAILED, PUBLISH_COMPLETE, Post
+from transports.tiktok.sandbox.posts import FAILED, PUBLISH_COMPLETE, SEND_TO_USER_INBOX, Post
 
 Signature = Literal["good", "bad", "old", "absent", "other_body"]
 _TIMEOUT = 10.0
@@ -29,33 +29,74 @@ class Notice:
     event: str
     body: bytes
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    about: str = ""
+    """The publish_id, or the account."""
+    signature: Signature = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One time that a notice was sent; `status` 0 is no answer. The query of `url` is left out."""
+
+    time: float
+    url: str
+    event: str
+    about: str
+    signature: Signature
+    status: int
 
 
 class Webhooks:
-    """Make and send the notices of one sandbox. `due` holds those that were not answered 200."""
+    """Make and send the notices of one sandbox.
+
+    `due` holds those that were not answered 200, `sent` every delivery.
+    """
 
     def __init__(self, book: Book, oauth: OAuth) -> None:
         self.due: list[tuple[str, Notice]] = []
+        self.sent: list[Delivery] = []
+        self._told: set[tuple[str, str, str]] = set()
         self._book = book
         self._oauth = oauth
 
     def of_post(self, post: Post, *, signature: Signature = "good") -> Notice:
-        """Return what TikTok tells of a post as it stands; ValueError when nothing is to be told.
+        """Return what TikTok tells last of a post as it stands; ValueError when that is nothing.
 
-        A public post that has its id is `publicly_available`.
+        A public post that has its id is `publicly_available`; a draft has been delivered.
         """
+        facts = self._facts(post)
+        if not facts:
+            raise ValueError(f"{post.publish_id} is {post.status}: there is nothing to tell")
+        event, content = facts[-1]
+        return self.make(event, post.account, content, signature)
+
+    def news(self, *, signature: Signature = "good") -> list[Notice]:
+        """Return what has become of all posts since this was asked before."""
+        found = []
+        for post in list(self._book.posts):
+            for event, content in self._facts(post):
+                key = post.publish_id, event, str(content.get("post_id", ""))
+                if key not in self._told:
+                    self._told.add(key)
+                    found.append(self.make(event, post.account, content, signature))
+        return found
+
+    def _facts(self, post: Post) -> list[tuple[str, dict[str, object]]]:
+        """Return the events that a post has come to, in order, with their contents."""
         view = post.view(self._book.clock.now())
-        facts: dict[str, object] = {"publish_id": post.publish_id, "publish_type": "DIRECT_POST"}
+        kind = "INBOX_SHARE" if post.inbox else "DIRECT_POST"
+        said: dict[str, object] = {"publish_id": post.publish_id, "publish_type": kind}
         if view.status == FAILED:
-            return self.make(
-                "post.publish.failed", post.account, facts | {"reason": view.fail_reason}, signature
-            )
-        if view.status != PUBLISH_COMPLETE:
-            raise ValueError(f"{post.publish_id} is {view.status}: there is nothing to tell")
-        if view.post_ids:
-            facts["post_id"] = str(view.post_ids[0])
-            return self.make("post.publish.publicly_available", post.account, facts, signature)
-        return self.make("post.publish.complete", post.account, facts, signature)
+            return [("post.publish.failed", said | {"reason": view.fail_reason})]
+        events: list[tuple[str, dict[str, object]]] = []
+        if post.inbox and view.status in (SEND_TO_USER_INBOX, PUBLISH_COMPLETE):
+            events.append(("post.publish.inbox_delivered", said))
+        if view.status == PUBLISH_COMPLETE:
+            events.append(("post.publish.complete", said))
+        for number in view.post_ids:
+            told = said | {"post_id": str(number)}
+            events.append(("post.publish.publicly_available", told))
+        return events
 
     def of_removal(self, account: str, *, reason: int = 1, signature: Signature = "good") -> Notice:
         """Return the notice of a consent that was withdrawn."""
@@ -80,11 +121,11 @@ class Webhooks:
             }
         ).encode()
         headers = {"Content-Type": "application/json", **self._signed(body, now, signature)}
-        return Notice(event, body, headers)
+        return Notice(event, body, headers, str(content.get("publish_id") or account), signature)
 
     def send(self, url: str, notice: Notice, *, times: int = 1) -> list[int]:
         """Deliver a notice, more than once on demand; return the answers, 0 for none."""
-        answers = [_post(url, notice) for _ in range(times)]
+        answers = [self._deliver(url, notice) for _ in range(times)]
         if answers[-1] != 200:
             self.due.append((url, notice))
         return answers
@@ -98,6 +139,16 @@ class Webhooks:
         return [
             answer for url, notice in waiting if accept(notice) for answer in self.send(url, notice)
         ]
+
+    def _deliver(self, url: str, notice: Notice) -> int:
+        moment, status = self._book.clock.now(), _post(url, notice)
+        shown = urlsplit(url)._replace(query="", fragment="")
+        shown = shown._replace(netloc=shown.netloc.rpartition("@")[2])
+        self.sent.append(
+            Delivery(moment, shown.geturl(), notice.event, notice.about, notice.signature, status)
+        )
+        self._book.notify()
+        return status
 
     def _signed(self, body: bytes, now: int, signature: Signature) -> dict[str, str]:
         if signature == "absent":
