@@ -178,17 +178,20 @@ class Account(models.Model):
 class Pause(models.Model):
     """What is not to be driven for now: a transport, an account of it, or everything.
 
-    `place` is a digest of transport and account, either of which may be NULL for all of them.
+    Transport and account may be NULL for all of them. `place` is a digest of both, `by_place` of
+    both and of who paused, which is unique. From `trial` on one upload is let through all the same.
     """
 
     id = models.BigAutoField(primary_key=True)
-    place = models.CharField(max_length=ID, unique=True)
+    place = models.CharField(max_length=ID, db_index=True)
+    by_place = models.CharField(max_length=ID, unique=True)
     transport = models.CharField(max_length=NAME, null=True)
     account = AnyTextField(null=True)
     reason = AnyTextField()
     since = models.FloatField()
     until = models.FloatField(null=True)
     by = AnyTextField()
+    trial = models.FloatField(null=True)
 
     objects: ClassVar[models.Manager[Pause]] = models.Manager()
 

@@ -46,13 +46,15 @@ class Migration(migrations.Migration):
             name="Pause",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("place", models.CharField(max_length=64, unique=True)),
+                ("place", models.CharField(db_index=True, max_length=64)),
+                ("by_place", models.CharField(max_length=64, unique=True)),
                 ("transport", models.CharField(max_length=100, null=True)),
                 ("account", uploader.contrib.django.columns.AnyTextField(null=True)),
                 ("reason", uploader.contrib.django.columns.AnyTextField()),
                 ("since", models.FloatField()),
                 ("until", models.FloatField(null=True)),
                 ("by", uploader.contrib.django.columns.AnyTextField()),
+                ("trial", models.FloatField(null=True)),
             ],
         ),
         migrations.CreateModel(
