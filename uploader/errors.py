@@ -1,7 +1,7 @@
 """The exceptions of the house: what happened (the class) and what to do about it (`recovery`).
 
     UploaderError
-    ├── ConfigurationError ─ PlanError
+    ├── ConfigurationError ─ PlanError, PreflightError (.problems)
     ├── SourceError ─ SourceChangedError, SourceReadError
     ├── JournalError ─ LeaseHeldError (.holder), LeaseLostError
     ├── TokenStoreError ─ TokensChangedError
@@ -102,6 +102,12 @@ class PlanError(ConfigurationError):
 
 
 class SourceError(UploaderError):
+class PreflightError(ConfigurationError):
+    """The destination would refuse the upload; `problems` are all the reasons. Nothing was sent."""
+
+    problems: tuple[Any, ...] = ()
+
+
     """The file cannot be read as it was promised."""
 
 

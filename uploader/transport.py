@@ -25,7 +25,7 @@ Obligations:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -245,6 +245,36 @@ class CodeMeaning:
 class TransportFactory(Protocol):
     """What an entry point of the group `uploader.transports` loads.
 
+class Preflight(Protocol):
+    """What tells of one upload, before anything is sent, whether its destination would take it.
+
+    It refuses what is known to be refused and nothing else: a check that is stricter than the
+    destination loses uploads.
+    """
+
+    @property
+    def key(self) -> Hashable | None:
+        """What the answer to `ask` is about; `None` where nothing needs to be asked."""
+        ...
+
+    @property
+    def life(self) -> float:
+        """Seconds for which an answer is believed of all that have the same `key`."""
+        ...
+
+    def ask(self) -> Flow[Any]:
+        """Ask. A refusal that is a reason against the upload is returned, as an exception."""
+        ...
+
+    def judge(self, answer: Any, source: Any) -> Any:
+        """Read the source where there is one, and return what was checked. May block.
+
+        Raises `PreflightError` with every reason at once. `remarks`, where the value has them, are
+        sentences for the log.
+        """
+        ...
+
+
     `token_variable` names the environment variable that the command takes the access token from,
     "" where none is needed.
     Optional: `schemes`, the URL schemes that `uploader put FILE URL` finds it by, and
@@ -258,6 +288,8 @@ class TransportFactory(Protocol):
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """
+    `preflight(destination)` returns what checks an upload before it is sent, a `Preflight`; it is
+    found by the name of the destination's transport.
 
     name: str
     summary: str

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts.scene import accounts_of, kept
+from tests.tiktok.boxes import movie
 from transports.tiktok.accounts import TikTokAccounts
 from transports.tiktok.sandbox import Sandbox
 from uploader.accounts import FileTokenStore, MemoryTokenStore
@@ -42,5 +43,5 @@ def accounts(sandbox: Sandbox, store: MemoryTokenStore) -> TikTokAccounts:
 def film(tmp_path: Path) -> Path:
     """Have a small video."""
     path = tmp_path / "film.mp4"
-    path.write_bytes(bytes(range(256)) * 64)
+    path.write_bytes(movie() + bytes(range(256)) * 64)
     return path

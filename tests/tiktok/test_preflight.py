@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.command import run
 from tests.engine.clock import FakeClock
 from tests.tiktok.boxes import movie
 from transports.tiktok import (
@@ -23,9 +24,11 @@ from transports.tiktok import (
     check,
 )
 from transports.tiktok.preflight import LIFE, check_async
-from transports.tiktok.sandbox import Sandbox
+from transports.tiktok.sandbox import Fault, Sandbox
 from uploader import AsyncUploader, Uploader
 from uploader.errors import AuthenticationError, SourceError
+from uploader.journal import State
+from uploader.model import Outcome
 
 WEBM = b"\x1a\x45\xdf\xa3" + bytes(600)
 
@@ -243,6 +246,84 @@ def test_the_drop_in_asks_when_it_is_told_to(
         assert sandbox.uploads == []
         film.write_bytes(movie(seconds=60.0))
         assert service.publish_video(film, "Hi", "private")["success"]
+
+
+def test_an_upload_is_checked_where_it_is_wanted(
+    sandbox: Sandbox, still: FakeClock, tmp_path: Path
+) -> None:
+    """A hopeless post is never opened; mended, the same call posts it, and asks no more after."""
+    film = tmp_path / "clip.mp4"
+    film.write_bytes(movie(rate=12.0))
+    with Uploader(clock=still, metrics=False, preflight=True) as up:
+        with pytest.raises(PreflightError, match="12.00 frames"):
+            up.upload(film, post(sandbox))
+        (entry,) = up.journal.latest()
+        assert (entry.state, (entry.error or {})["code"]) == (State.FAILED, "preflight")
+        assert [each.operation for each in sandbox.requests] == ["creator_info"]
+        assert up.upload(film, post(sandbox), preflight=False).outcome is Outcome.DONE
+        film.write_bytes(movie())
+        still.now += LIFE
+        first = up.upload(film, post(sandbox))
+        operations = [each.operation for each in sandbox.requests]
+        assert operations[-4:] == ["creator_info", "init", "put", "status"]
+        sandbox.set_creator(refusal="spam_risk_too_many_posts")
+        still.now += LIFE
+        assert up.upload(film, post(sandbox)).upload_id == first.upload_id
+        assert len(sandbox.requests) == len(operations), "what is posted is not asked about"
+
+
+def test_an_enqueued_post_is_checked_when_it_is_sent(
+    sandbox: Sandbox, still: FakeClock, tmp_path: Path
+) -> None:
+    """The account's settings count that it has then."""
+    film = tmp_path / "clip.mp4"
+    film.write_bytes(movie())
+    token = sandbox.access_token
+    with Uploader(clock=still, metrics=False, preflight=True, credentials=lambda *_: token) as up:
+        up.enqueue(film, post(sandbox))
+        assert sandbox.requests == []
+        sandbox.set_creator(max_video_post_duration_sec=10)
+        (result,) = up.resume_all()
+        assert isinstance(result.error, PreflightError)
+        assert (result.outcome, sandbox.uploads) == (Outcome.FAILED, [])
+
+
+def test_without_the_switch_nothing_is_asked(sandbox: Sandbox, up: Uploader) -> None:
+    """The order of requests is that of old; one call may want more."""
+    up.upload(movie(), post(sandbox))
+    assert [each.operation for each in sandbox.requests] == ["init", "put", "status"]
+    with pytest.raises(PreflightError):
+        up.upload(movie(rate=1.0), post(sandbox), preflight=True)
+
+
+@pytest.mark.parametrize("code", ["access_token_invalid", "internal_error"])
+def test_a_question_that_fails_sends_nothing(sandbox: Sandbox, up: Uploader, code: str) -> None:
+    """Whoever cannot ask may not post; what may pass is waited out."""
+    sandbox.script(Fault("creator_info", vendor_code=code, times=2))
+    result = up.upload(movie(), post(sandbox), preflight=True)
+    assert result.outcome is (Outcome.FAILED if code.startswith("access") else Outcome.DONE)
+    assert len(sandbox.uploads) == (result.outcome is Outcome.DONE)
+
+
+def test_the_command_asks_first(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 2 and one line with every reason; --no-preflight leaves it to TikTok."""
+    monkeypatch.setenv("TIKTOK_ACCESS_TOKEN", sandbox.access_token)
+    film = tmp_path / "clip.mp4"
+    film.write_bytes(movie(seconds=601.0, rate=12.0))
+    words = ("publish", film, "--privacy", "SELF_ONLY", "--account", "acme", "--no-journal",
+             "--base-url", sandbox.base_url)  # fmt: skip
+    ended = run(capsys, *words)
+    assert (ended.code, ended.out) == (2, "")
+    (line,) = ended.complaints
+    assert "2 reasons" in line
+    assert sandbox.uploads == []
+    assert run(capsys, *words, "--no-preflight").code == 0
+    assert len(sandbox.posts) == 1
 
 
 def test_what_is_not_known_is_no_reason(sandbox: Sandbox, up: Uploader) -> None:

@@ -88,6 +88,11 @@ class TikTokFactory:
         key, secret = (app[name] for name in self.account_variables)
         return TikTokAccounts(store, key.reveal(), secret, base_url=base_url or API_URL)
 
+    def preflight(self, destination: TikTokAccount) -> Any:
+        from transports.tiktok.preflight import PostCheck
+
+        return PostCheck(destination)
+
     def sandbox(self, *, port: int = 0) -> Any:
         from transports.tiktok.sandbox import Sandbox
 

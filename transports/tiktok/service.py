@@ -210,8 +210,7 @@ class TikTokPublishService:
             attempts=max_poll_attempts,
         )
         try:
-            self._check(video_path, post)
-            result = self._uploader.upload(video_path, post, poll=poll)
+            result = self._uploader.upload(video_path, post, poll=poll, preflight=self._preflight)
         except UploaderError as error:
             failure = error
         else:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused, suspend
@@ -36,6 +36,10 @@ class AsyncUploader(Face):
         """
         return (await asyncio.to_thread(self._prepare, source, destination)).spec
 
+    async def preflight(self, source: SourceInput | None, destination: Destination) -> Any:
+        """Ask whether the destination would take an upload, as `Uploader.preflight`."""
+        return await asyncio.to_thread(self._check_first, source, destination)
+
     async def upload(
         self,
         source: SourceInput,
@@ -46,6 +50,7 @@ class AsyncUploader(Face):
         key: str | None = None,
         again: bool = False,
         time_limit: float | None = None,
+        preflight: bool | None = None,
     ) -> UploadResult:
         """Upload one file, as `Uploader.upload`. Cancelling the awaiting task suspends it."""
         handle = await self.submit(
@@ -56,6 +61,7 @@ class AsyncUploader(Face):
             key=key,
             again=again,
             time_limit=time_limit,
+            preflight=preflight,
         )
         return await _awaited(handle)
 
@@ -69,6 +75,7 @@ class AsyncUploader(Face):
         key: str | None = None,
         again: bool = False,
         time_limit: float | None = None,
+        preflight: bool | None = None,
         session: Session | None = None,
         part_size: int | None = None,
     ) -> UploadHandle:
@@ -79,7 +86,7 @@ class AsyncUploader(Face):
                 source,
                 destination,
                 wish=Wish(key=key, again=again),
-                drive=Drive(wait=wait, poll=poll, time_limit=time_limit),
+                drive=Drive(wait=wait, poll=poll, time_limit=time_limit, preflight=preflight),
                 session=session,
                 part_size=part_size,
             )

@@ -37,7 +37,7 @@ from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
 from uploader.source import OneRead, SourceInput, SourceMode, describe
-from uploader.transport import CredentialSource, Destination, Flow
+from uploader.transport import CredentialSource, Destination, Flow, Preflight
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -83,6 +83,7 @@ class Face:
             "poll": poll,
             "max_uploads": max_uploads,
             "window_bytes": window_bytes,
+        preflight: bool = False,
             "stream_bytes": stream_bytes,
             "bandwidth": bandwidth,
             "ssl_context": ssl_context,
@@ -123,6 +124,7 @@ class Face:
                 raise UploaderError("the uploader is closed")
             if self._open_journal is None:
                 self._open_journal = self._instrumented(self._opened())
+        self._preflights = preflight
             return self._open_journal
 
     def _opened(self) -> Journal:
@@ -278,6 +280,9 @@ class Face:
                 engine.journal_executor,
                 refer=prepared.abilities.refer,
             )
+        wanted = self._preflights if drive.preflight is None else drive.preflight
+        if prepared is not None and wanted:
+            prepared.preflight = _preflight_of(prepared.destination)
             manner: dict[str, Any] = {
                 "wait": drive.wait,
                 "poll": drive.poll,
@@ -321,6 +326,19 @@ class Face:
             lambda engine: engine.call(destination, operation, make, repeatable=repeatable)
         )
 
+    def _check_first(self, source: SourceInput | None, destination: Destination) -> Any:
+        """Do what a run does before it opens an upload; `None` where nothing can be asked."""
+        preflight = _preflight_of(destination)
+        if preflight is None:
+            return None
+        return self._thread.call(
+            lambda engine: engine.preflights.check(
+                preflight,
+                source,
+                lambda ask: engine.call(destination, "preflight", ask, repeatable=True),
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drive:
@@ -344,6 +362,8 @@ class _Live:
     def progress(self) -> Progress:
         run = self._run
         return run.tally.progress if run is not None else self._last
+    preflight: bool | None = None
+    """`None` leaves it to the uploader."""
 
     def attach(self, run: UploadRun) -> None:
         self._run = run
@@ -388,6 +408,15 @@ def held(error: UploaderError) -> bool:
 def refused(error: UploaderError, destination: Destination) -> UploadResult:
     """Return the result of an upload that could not begin, or whose source failed."""
     return UploadResult(
+def _preflight_of(destination: Destination) -> Preflight | None:
+    """Return what checks an upload before it is sent, where its transport's factory offers it."""
+    name = destination.transport().name
+    if name not in registry.names():
+        return None
+    make = getattr(registry.load(name), "preflight", None)
+    return make(destination) if make is not None else None
+
+
         outcome=Outcome.SUSPENDED if held(error) else Outcome.FAILED,
         upload_id=error.upload_id or "",
         transport=destination.transport().name,

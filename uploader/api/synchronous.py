@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused, suspend
@@ -40,6 +40,14 @@ class Uploader(Face):
         """
         return self._prepare(source, destination).spec
 
+    def preflight(self, source: SourceInput | None, destination: Destination) -> Any:
+        """Ask the destination whether it would take an upload, and return what was checked.
+
+        Raises `PreflightError` with every reason when it is hopeless. `None` where the destination
+        offers no such check. Nothing is sent but the question, nothing is recorded.
+        """
+        return self._check_first(source, destination)
+
     def upload(
         self,
         source: SourceInput,
@@ -50,6 +58,7 @@ class Uploader(Face):
         key: str | None = None,
         again: bool = False,
         time_limit: float | None = None,
+        preflight: bool | None = None,
     ) -> UploadResult:
         """Upload one file and return how it ended, or stands.
 
@@ -68,6 +77,7 @@ class Uploader(Face):
             key=key,
             again=again,
             time_limit=time_limit,
+            preflight=preflight,
         ).wait()
 
     def submit(
@@ -80,6 +90,7 @@ class Uploader(Face):
         key: str | None = None,
         again: bool = False,
         time_limit: float | None = None,
+        preflight: bool | None = None,
         session: Session | None = None,
         part_size: int | None = None,
     ) -> UploadHandle:
@@ -91,7 +102,7 @@ class Uploader(Face):
             source,
             destination,
             wish=Wish(key=key, again=again),
-            drive=Drive(wait=wait, poll=poll, time_limit=time_limit),
+            drive=Drive(wait=wait, poll=poll, time_limit=time_limit, preflight=preflight),
             session=session,
             part_size=part_size,
         )

@@ -18,7 +18,13 @@ from uploader.api import UploadHandle
 from uploader.cli import complaints, screen
 from uploader.cli.progress import Display
 from uploader.cli.stop import ANSWERS, Stop
-from uploader.errors import JournalError, OutcomeUnknownError, UploadCancelledError, UploaderError
+from uploader.errors import (
+    JournalError,
+    OutcomeUnknownError,
+    PreflightError,
+    UploadCancelledError,
+    UploaderError,
+)
 from uploader.journal import ENDED, Entry
 from uploader.model import Outcome, Plan, UploadResult
 
@@ -42,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a job ended. `refused` tells that it never began."""
+    """How a job ended. `refused` tells that nothing was sent for reasons that were found before."""
 
     job: Job
     result: UploadResult
@@ -141,6 +147,9 @@ class _Driver:
         job, handle = self._jobs[index], self._handles[index]
         try:
             result = handle.result()
+        except PreflightError as error:
+            self._end(index, _made(job, Outcome.FAILED, error), found=handle.found, refused=True)
+            return
         except UploaderError as error:
             result = _made(job, Outcome.FAILED, error)
         except Exception as error:

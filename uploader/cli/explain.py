@@ -30,6 +30,8 @@ _WORDS: Final[tuple[tuple[type[errors.UploaderError], str, str], ...]] = (
      "correct what the message names and try again"),
     (errors.PlanError, "the file does not fit the destination's limits; nothing was sent",
      "make the file smaller, or choose another size of parts"),
+    (errors.PreflightError, "the destination would refuse it, for the reasons named; nothing was"
+     " sent", "mend each of the reasons, or try all the same with --no-preflight"),
     (errors.SourceError, "the file cannot be read", "give the path of a readable file"),
     (errors.SourceChangedError, "the file changed while it was sent, so it was not published",
      "upload a file only when nothing writes to it any more"),

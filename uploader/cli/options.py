@@ -129,6 +129,13 @@ Wait = Annotated[
         help="Wait for the destination to have processed it; --no-wait ends with exit code 4.",
     ),
 ]
+Preflight = Annotated[
+    bool,
+    typer.Option(
+        "--preflight/--no-preflight",
+        help="Ask the account and read the file's header first, where the destination offers it.",
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(

@@ -31,6 +31,7 @@ class Manner:
     """How a command drives uploads, and how it tells of them."""
 
     wait: bool = True
+    preflight: bool = True
     time_limit: float | None = None
     concurrency: int = 4
     bandwidth: int | None = None
@@ -57,6 +58,7 @@ def run(
         uploader = Uploader(
             max_uploads=manner.concurrency,
             bandwidth=manner.bandwidth,
+            preflight=manner.preflight,
             registry=collected,
             metrics=manner.metrics is not None,
             journal=where.journal,

@@ -19,6 +19,7 @@ from uploader.cli.options import (
     Json,
     Level,
     LogFormat,
+    Preflight,
     TimeLimit,
     TokenFile,
     UploadId,
@@ -45,6 +46,7 @@ def resume(
     concurrency: Concurrency = 4,
     bandwidth: Bandwidth = None,
     wait: Wait = True,
+    preflight: Preflight = True,
     time_limit: TimeLimit = None,
     json: Json = False,
     log_format: Format = LogFormat.console,
@@ -72,6 +74,7 @@ def resume(
             token_file=token_file,
             manner=Manner(
                 wait=wait,
+                preflight=preflight,
                 time_limit=time_limit,
                 concurrency=concurrency,
                 bandwidth=bandwidth,

@@ -29,6 +29,7 @@ from uploader.cli.options import (
     MetricsPort,
     More,
     NoJournal,
+    Preflight,
     Privacy,
     TimeLimit,
     Title,
@@ -60,6 +61,7 @@ def publish(
     concurrency: Concurrency = 4,
     bandwidth: Bandwidth = None,
     wait: Wait = True,
+    preflight: Preflight = True,
     time_limit: TimeLimit = None,
     json: Json = False,
     log_format: Format = LogFormat.console,
@@ -80,7 +82,8 @@ def publish(
 
     [cyan]uploader publish clip.mp4 --privacy SELF_ONLY --json --log-format json 2>log.jsonl[/]
 
-    Everything is checked before the first byte goes out. A journal remembers every upload: the same
+    Everything is checked before the first byte goes out; what the account or the file's header
+    rules out is refused with every reason at once. A journal remembers every upload: the same
     command again goes on where it was interrupted, and sends nothing that is posted already. Ctrl-C
     stops within two seconds and says what became of each upload; a second one ends at once.
     """
@@ -102,6 +105,7 @@ def publish(
             again=again,
             manner=Manner(
                 wait=wait,
+                preflight=preflight,
                 time_limit=time_limit,
                 concurrency=concurrency,
                 bandwidth=bandwidth,

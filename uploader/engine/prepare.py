@@ -13,14 +13,15 @@ from uploader.engine.abilities import Abilities
 from uploader.errors import ConfigurationError, PlanError
 from uploader.model import Plan, Session, SourceFacts, UploadSpec
 from uploader.source import OneRead, SourceInput, describe
-from uploader.transport import CredentialSource, Destination, Transport
+from uploader.transport import CredentialSource, Destination, Preflight, Transport
 
 
 @dataclass(slots=True)
 class Prepared:
     """An upload that is ready to be driven. `source` is `None` where no byte is needed any more.
 
-    `shared` is set where other uploads read the same source at the same time.
+    `shared` is set where other uploads read the same source at the same time, `preflight` where the
+    destination is asked before anything is sent.
     """
 
     upload_id: str
@@ -32,6 +33,7 @@ class Prepared:
     plan: Plan
     session: Session | None = None
     shared: OneRead | None = None
+    preflight: Preflight | None = None
     abilities: Abilities = field(init=False)
 
     def __post_init__(self) -> None:
