@@ -1,0 +1,1 @@
+"""Queues of work: real brokers, real worker processes, kills."""

@@ -1,0 +1,38 @@
+"""The Celery application of these tests, as an application would write it, told by variables.
+
+Rule: imported by workers (`celery -A tests.fleet.scene`) and by the tests that send messages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from uploader import Uploader
+from uploader.contrib.celery import install
+from uploader.errors import AccountError
+
+TOLD: dict[str, Any] = json.loads(os.environ.get("FLEET", "{}"))
+"""`broker`, `journal`, `tokens` (a file), `install` (arguments), `conf` (Celery's settings)."""
+
+
+def token(transport: str, account: str | None) -> str:
+    """Return an account's token; those of one destination."""
+    tokens: dict[str, str] = json.loads(Path(TOLD["tokens"]).read_text())
+    if account not in tokens:
+        raise AccountError(f"nobody has logged in to {transport} as {account}")
+    return tokens[account]
+
+
+def make() -> Uploader:
+    """Return what a process uploads with."""
+    return Uploader(journal=TOLD["journal"], credentials=token, **TOLD.get("uploader", {}))
+
+
+app = Celery("fleet", broker=TOLD.get("broker"))
+app.conf.update(TOLD.get("conf", {}))
+install(app, uploader=make, **TOLD.get("install", {}))

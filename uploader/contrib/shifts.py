@@ -1,0 +1,311 @@
+"""Uploads as work for any queue: one shift at a time, short enough for every broker.
+
+A queue hands the same message out twice when it is not acknowledged in time, loses it, or keeps it
+for an hour. So the journal alone says what is to be done: a message is only a reason to look.
+
+Rule: a shift takes the lease or sends nothing, ends within `longest`, never sleeps on a server's
+status, and leaves the upload where any other process goes on. When something is due stands in the
+journal as `not_before`, never in a broker. Knows no queue.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from uploader.api import Uploader, UploadHandle
+from uploader.errors import (
+    ConfigurationError,
+    LeaseHeldError,
+    SourceError,
+    UploadCancelledError,
+    UploaderError,
+)
+from uploader.journal import ENDED, Entry, State
+from uploader.model import Outcome, UploadResult
+from uploader.pacing import PollPolicy
+
+LOG = logging.getLogger("uploader")
+
+SECONDS: Final = 300.0
+"""After so long a shift ends at the next part's boundary."""
+OVERTIME: Final = 120.0
+"""After so long again it ends inside the part, which is sent anew then: 64 MB at 0.5 MB/s."""
+LAST_WORDS: Final = 5.0
+"""For a suspended run to ask about its last part and to write down how it stands."""
+GRACE: Final = 10.0
+"""For a part to end when the worker has to go."""
+LOOK_EVERY: Final = 0.2
+"""Seconds between looks at whether the worker has to go."""
+
+FIRST_DELAY: Final = 30.0
+LONGEST_DELAY: Final = 3600.0
+"""A failure that may pass is tried again after 30 s, then twice as late each time, up to an hour.
+An upload whose opening was not answered waits for the whole hour: TikTok's upload URLs live as
+long, and nothing can be learnt before."""
+SHARE: Final = 0.1
+SOONEST_QUESTION: Final = 5.0
+LATEST_QUESTION: Final = 600.0
+"""What the server works on is asked about after a tenth of its age, within these seconds."""
+SWEPT: Final = 500
+"""How many uploads one sweep hands out."""
+_TRIES: Final = "tries"
+
+
+class Next(StrEnum):
+    """What is to be done with an upload after a shift."""
+
+    AGAIN = "again"
+    """Another shift, at once: hand its id to the queue."""
+    LATER = "later"
+    """Nothing now: the journal has it, and `sweep` or `watch` takes it up when it is due."""
+    NOTHING = "nothing"
+    """It has ended, or somebody else drives it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftResult:
+    """What came of a shift.
+
+    `at` is when the upload is due again, in seconds since the epoch. `result` is `None` when
+    nothing was sent or asked; `why` says so in words.
+    """
+
+    upload_id: str
+    next: Next
+    why: str
+    at: float | None = None
+    result: UploadResult | None = None
+
+
+def longest(seconds: float = SECONDS, overtime: float = OVERTIME) -> float:
+    """Return how long a shift may take; whoever waits for its message has to wait longer."""
+    return seconds + overtime + LAST_WORDS
+
+
+def run_shift(
+    uploader: Uploader,
+    upload_id: str,
+    seconds: float = SECONDS,
+    *,
+    overtime: float = OVERTIME,
+    leaving: threading.Event | None = None,
+    grace: float = GRACE,
+) -> ShiftResult:
+    """Drive a recorded upload for a while and say what is to be done next.
+
+    It ends at the first part's boundary after `seconds`, and `overtime` seconds later inside the
+    part. Once `leaving` is set, it ends at the next boundary, and after `grace` seconds inside the
+    part. What has ended, is driven elsewhere, paused or not due is left alone. What the server
+    works on is asked about once. An exception thrown into this thread suspends the upload.
+
+    Raises `JournalError` when the journal fails, and nothing about the upload itself.
+    """
+    if leaving is not None and leaving.is_set():
+        return ShiftResult(upload_id=upload_id, next=Next.AGAIN, why="the worker has to go")
+    journal, began = uploader.journal, time.monotonic()
+    before = journal.get(upload_id)
+    if before is None:
+        return ShiftResult(upload_id=upload_id, next=Next.NOTHING, why="the journal has it no more")
+    refusal = _not_now(uploader, before)
+    if refusal is not None:
+        return refusal
+    asks = before.state is State.PROCESSING
+    result: UploadResult | None = None
+    error: UploaderError | None = None
+    try:
+        handle = uploader.take_up(
+            upload_id, wait=asks, poll=PollPolicy(attempts=1), time_limit=seconds
+        )
+        result = _worked(handle, seconds + overtime, leaving, grace)
+        error = result.error
+    except LeaseHeldError as held:
+        return ShiftResult(
+            upload_id=upload_id, next=Next.NOTHING, why=f"it is driven by {held.holder}"
+        )
+    except (ConfigurationError, SourceError) as refused:
+        error = refused
+    after = journal.get(upload_id) or before
+    if after.state in ENDED:
+        return ShiftResult(
+            upload_id=upload_id, next=Next.NOTHING, why=f"it is {after.state}", result=result
+        )
+    if after.state is State.PROCESSING and not asks:
+        # The server was not asked yet: whoever watches does so next.
+        why = "every byte is confirmed"
+        return ShiftResult(upload_id=upload_id, next=Next.LATER, why=why, result=result)
+    if _is_future(uploader, after):
+        return _later(after, result, str(error or "it is due later"))
+    ended_by_us = time.monotonic() - began >= seconds or (leaving is not None and leaving.is_set())
+    if (
+        result is not None
+        and result.outcome is Outcome.SUSPENDED
+        and isinstance(error, UploadCancelledError | None)
+        and ended_by_us
+    ):
+        if after.confirmed == before.confirmed and time.monotonic() - began >= seconds + overtime:
+            LOG.warning(
+                "no part of %s was confirmed in a shift of %.0f s: make shifts longer, or parts"
+                " smaller",
+                upload_id,
+                seconds + overtime,
+            )
+        return ShiftResult(
+            upload_id=upload_id, next=Next.AGAIN, why="its shift is over", result=result
+        )
+    return _deferred(uploader, before, after, error, result)
+
+
+def watch(
+    uploader: Uploader,
+    *,
+    seconds: float = 60.0,
+    concurrency: int = 8,
+    leaving: threading.Event | None = None,
+) -> int:
+    """Ask once about each upload that a server works on and that is due; return how many.
+
+    Begins no further question after `seconds`; what is left over is first in line next time.
+    """
+    end = time.monotonic() + seconds
+    journal = uploader.journal
+
+    def one(upload_id: str) -> bool:
+        if time.monotonic() >= end or (leaving is not None and leaving.is_set()):
+            return False
+        entry = journal.get(upload_id)
+        if entry is None or entry.state is not State.PROCESSING:
+            return False
+        return run_shift(uploader, upload_id, seconds).result is not None
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        return sum(pool.map(one, journal.due(uploader.now())))
+
+
+def sweep(
+    uploader: Uploader,
+    enqueue: Callable[[str], Any],
+    *,
+    limit: int = SWEPT,
+    processing: bool = True,
+) -> int:
+    """Hand out up to `limit` uploads that are due and that nobody drives; return how many.
+
+    No broker is asked what it holds: a second message of an upload costs a look into the journal
+    and sends nothing. So that they do not pile up, `enqueue` gives them a life of about the time
+    between two sweeps. `processing=False` leaves to `watch` what servers work on.
+    """
+    journal, handed = uploader.journal, 0
+    # More are asked for than are handed out: `watch` has its share of them.
+    for upload_id in journal.due(uploader.now(), limit if processing else 4 * limit):
+        if handed == limit:
+            break
+        if not processing:
+            entry = journal.get(upload_id)
+            if entry is None or entry.state is State.PROCESSING:
+                continue
+        enqueue(upload_id)
+        handed += 1
+    return handed
+
+
+# How it is done.
+
+
+def _not_now(uploader: Uploader, entry: Entry) -> ShiftResult | None:
+    """Say why nothing is to be done with an upload now, without taking its lease."""
+    upload_id = entry.upload_id
+    if entry.state in ENDED:
+        return ShiftResult(upload_id=upload_id, next=Next.NOTHING, why=f"it is {entry.state}")
+    if entry.holder is not None:
+        return ShiftResult(
+            upload_id=upload_id, next=Next.NOTHING, why=f"it is driven by {entry.holder}"
+        )
+    if _is_future(uploader, entry):
+        return _later(entry, None, "it is not due yet")
+    return None
+
+
+def _is_future(uploader: Uploader, entry: Entry) -> bool:
+    return entry.not_before is not None and entry.not_before > uploader.now()
+
+
+def _later(entry: Entry, result: UploadResult | None, why: str) -> ShiftResult:
+    return ShiftResult(
+        upload_id=entry.upload_id, next=Next.LATER, why=why, at=entry.not_before, result=result
+    )
+
+
+def _worked(
+    handle: UploadHandle, hard: float, leaving: threading.Event | None, grace: float
+) -> UploadResult:
+    """Wait for the run, and brake it in time; raise what its result raises."""
+    end, left = time.monotonic() + hard, False
+    try:
+        while not handle.done():
+            now = time.monotonic()
+            if leaving is not None and leaving.is_set() and not left:
+                handle.hand_over()
+                end, left = min(end, now + grace), True
+            if now >= end:
+                handle.suspend()
+                return handle.result(LAST_WORDS)
+            look = end - now if leaving is None or left else min(LOOK_EVERY, end - now)
+            concurrent.futures.wait([handle.future], timeout=look)
+        return handle.result()
+    except TimeoutError:
+        raise UploaderError(
+            f"the run did not end within {LAST_WORDS:g} s of its suspension",
+            upload_id=handle.upload_id,
+        ) from None
+    except BaseException:
+        if not handle.done():  # such as a task's soft time limit
+            handle.suspend()
+            concurrent.futures.wait([handle.future], timeout=LAST_WORDS)
+        raise
+
+
+def _deferred(
+    uploader: Uploader,
+    before: Entry,
+    after: Entry,
+    error: UploaderError | None,
+    result: UploadResult | None,
+) -> ShiftResult:
+    """Record when an upload that waits for something is to be tried again."""
+    now, changes = uploader.now(), dict[str, Any]()
+    if after.state is State.PROCESSING or (after.state is State.UNKNOWN and after.session):
+        begun = after.session.created_at if after.session is not None else None
+        age = now - (begun if begun is not None else after.created)
+        delay = min(max(age * SHARE, SOONEST_QUESTION), LATEST_QUESTION)
+    elif after.state is State.UNKNOWN:
+        delay = LONGEST_DELAY
+    else:
+        tries = _tries(before) if after.confirmed == before.confirmed else 0
+        delay = min(FIRST_DELAY * 2**tries, LONGEST_DELAY)
+        told = error.to_dict() if error is not None else dict(after.error or {})
+        changes["error"] = {**told, _TRIES: tries + 1}
+    changes["not_before"] = now + delay
+    with suppress(LeaseHeldError):  # then somebody else has found it due
+        _, lease = uploader.journal.take(after.upload_id, LAST_WORDS)
+        try:
+            uploader.journal.save(lease, changes)
+        finally:
+            uploader.journal.release(lease)
+    why = error.message if error is not None else f"it is {after.state}"
+    return ShiftResult(
+        upload_id=after.upload_id, next=Next.LATER, why=why, at=now + delay, result=result
+    )
+
+
+def _tries(entry: Entry) -> int:
+    tries = (entry.error or {}).get(_TRIES, 0)
+    return tries if isinstance(tries, int) and 0 <= tries < 32 else 0
