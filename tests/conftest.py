@@ -49,6 +49,14 @@ def _no_journal_of_the_user(
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_account_limits() -> Iterator[None]:
+    """Count no requests of accounts, but where that is what is tested: most tests send many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPLOADER_RATES", "off")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logger_as_it_was() -> Iterator[None]:
     """Let no test keep the package's logger: commands that run in this process configure it."""

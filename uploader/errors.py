@@ -5,6 +5,7 @@
     ├── SourceError ─ SourceChangedError, SourceReadError
     ├── JournalError ─ LeaseHeldError (.holder), LeaseLostError
     ├── TokenStoreError ─ TokensChangedError
+    ├── LimitsError
     ├── TransportError  (.operation .status .vendor_code .request_id .retry_after .recovery)
     │   ├── NetworkError (RETRY)          ├── DigestMismatchError
     │   ├── ServerError (RETRY)           ├── AuthenticationError ─ AccountError
@@ -149,6 +150,12 @@ class TokensChangedError(TokenStoreError):
     """Somebody else saved the account's tokens meanwhile; theirs are newer."""
 
 
+class LimitsError(UploaderError):
+    """The limits that processes share cannot be counted; nothing went out uncounted."""
+
+    suspends = True
+
+
 class TransportError(UploaderError):
     """What a destination, or the way to it, answered.
 
@@ -196,9 +203,14 @@ class ServerError(TransportError):
 
 
 class RateLimitedError(TransportError):
-    """Too many requests; `retry_after` is in seconds when the server said it."""
+    """Too many requests; `retry_after` is in seconds when the server said it.
+
+    With `status` `None` it is we who would have passed a limit of the account: nothing was sent,
+    and `retry_after` tells when there is room.
+    """
 
     default_recovery = Recovery.RETRY
+    suspends = True
 
 
 class OffsetMismatchError(TransportError):

@@ -143,8 +143,23 @@ class RequestFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitReached(Event):
+    """A request waits until a limit of its account lets it out."""
+
+    operation: str
+    seconds: float
+    """How long, as far as can be told now."""
+    limit: str
+    """Which one, such as `6 posts a minute`; empty where the server said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitWaited(Event):
-    """A limit of this process held the upload back for `seconds`: lanes or bandwidth."""
+    """A limit held the upload back for `seconds`.
+
+    `operation` is `lane` or `bandwidth` where it is this process's own, else that of the request
+    which the account may send only so often.
+    """
 
     operation: str
     seconds: float

@@ -32,6 +32,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from uploader.errors import Recovery, TransportError
 from uploader.http import Body, Request, Response
+from uploader.limits import Rate
 from uploader.model import (
     Completion,
     Part,
@@ -85,7 +86,8 @@ class Capabilities:
     `put_part` are told of the bytes that came so far, and parts may grow from one to the next. It
     wants parts in any order, short tails, and nothing that counts before `complete`. `reopens` says
     that nothing comes of a session whose opening was not answered, so that `create` may be sent
-    again.
+    again. `rates` are how often an account may ask; a request whose operation none of them names is
+    not counted.
     """
 
     order: Order
@@ -105,6 +107,7 @@ class Capabilities:
     digests: frozenset[str] = frozenset()
     unknown_size: bool = False
     reopens: bool = False
+    rates: tuple[Rate, ...] = ()
 
 
 class Transport(Protocol):

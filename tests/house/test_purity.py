@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[2]
 
 WORDS_AND_CONTRACT = [
     f"uploader.{name}"
-    for name in ("model", "http", "errors", "secret", "transport", "events", "journal", "tokens")
+    for name in (
+        "model",
+        "http",
+        "errors",
+        "secret",
+        "transport",
+        "events",
+        "journal",
+        "tokens",
+        "limits",
+    )
 ]
 DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing", "identity")]
 # Every other room of a transport is pure, whatever its name.

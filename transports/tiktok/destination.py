@@ -181,7 +181,7 @@ class InboxDraft(TikTokAccount):
         return TikTokTransport(
             post_info=None,
             base_url=self.base_url,
-            capabilities=self.limits.capabilities(self.chunk_size),
+            capabilities=self.limits.capabilities(self.chunk_size, init=Endpoint.INBOX_INIT),
             path=Endpoint.INBOX_INIT,
         )
 

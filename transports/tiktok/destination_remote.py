@@ -21,7 +21,7 @@ from transports.tiktok.destination import (
 )
 from transports.tiktok.hosts import check_media_url
 from transports.tiktok.paths import Endpoint
-from transports.tiktok.protocol_remote import RemoteTransport
+from transports.tiktok.protocol_remote import RemoteTransport, manifest_limits
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret, masks
 
@@ -76,11 +76,13 @@ class PullPost(VideoPost):
         return _manifest(self, [Secret(self.video_url)])
 
     def transport(self) -> RemoteTransport:
+        init = Endpoint.VIDEO_INIT if self.posts_directly else Endpoint.INBOX_INIT
         return RemoteTransport(
-            path=Endpoint.VIDEO_INIT if self.posts_directly else Endpoint.INBOX_INIT,
+            path=init,
             content={"post_info": self.post_info()} if self.posts_directly else {},
             source_info={"source": "PULL_FROM_URL"},
             addresses={"video_url": Secret(self.video_url)},
+            capabilities=manifest_limits(self.limits.rates(init, draft=self.to_inbox)),
             manifest=self.manifest(),
             base_url=self.base_url,
             withheld=bool(self.withheld),
@@ -185,6 +187,9 @@ class PhotoPost(TikTokAccount):
             content=self._content(),
             source_info={"source": "PULL_FROM_URL", "photo_cover_index": self.cover_index},
             addresses={"photo_images": self._addresses},
+            capabilities=manifest_limits(
+                self.limits.rates(Endpoint.CONTENT_INIT, draft=not self.posts_directly)
+            ),
             manifest=self.manifest(),
             base_url=self.base_url,
             withheld=bool(self.withheld),

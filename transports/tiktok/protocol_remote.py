@@ -8,11 +8,12 @@ https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide, "PUL
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from transports.tiktok import operations
 from transports.tiktok.paths import Endpoint
+from uploader.limits import Rate
 from uploader.errors import ConfigurationError, RejectedError
 from uploader.http import Body
 from uploader.model import (
@@ -42,6 +43,13 @@ MANIFEST: Final = Capabilities(
     max_last_part=MIB,
 )
 """A manifest is far smaller: 35 addresses of at most 8 KiB are named by their digests in it."""
+
+
+def manifest_limits(rates: tuple[Rate, ...]) -> Capabilities:
+    """Return a manifest's limits, and how often the account may post."""
+    return replace(MANIFEST, rates=rates)
+
+
 PARTIAL: Final = (
     "the media's addresses are not whole: a journal keeps none of what follows their question marks"
 )

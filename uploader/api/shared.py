@@ -33,6 +33,7 @@ from uploader.errors import ConfigurationError, JournalError, UploaderError
 from uploader.events import Subscriber
 from uploader.http import Timeouts
 from uploader.journal import Journal, State
+from uploader.limits import Limiter, RateChanges
 from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
@@ -56,6 +57,10 @@ class Face:
     them out.
     `max_uploads` are driven at once, `window_bytes` of file content and `stream_bytes` of streams
     are in memory at once, and `bandwidth` bytes a second go out, over all uploads together.
+    How often an account may ask is counted in this process, and by `limiter` together with others.
+    An upload waits for that at most `limit_wait` seconds, holding nothing, and is SUSPENDED where
+    it would take longer. The variable UPLOADER_RATES changes the rates ("tiktok.status=60"), "off"
+    ends all counting.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class Face:
         window_bytes: int | None = None,
         stream_bytes: int | None = None,
         bandwidth: float | None = None,
+        limiter: Limiter | None = None,
+        limit_wait: float | None = None,
         source_mode: SourceMode | str = SourceMode.AUTO,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
@@ -86,6 +93,8 @@ class Face:
         preflight: bool = False,
             "stream_bytes": stream_bytes,
             "bandwidth": bandwidth,
+            "limiter": limiter,
+            "limit_wait": limit_wait,
             "ssl_context": ssl_context,
             "clock": clock,
         }
@@ -99,6 +108,9 @@ class Face:
         for name in ("max_uploads", "window_bytes", "stream_bytes", "bandwidth"):
             if name in chosen and chosen[name] <= 0:
                 raise ConfigurationError(f"{name} is {chosen[name]}, it must be above 0")
+        if limit_wait is not None and limit_wait < 0:
+            raise ConfigurationError(f"limit_wait is {limit_wait}, it must not be below 0")
+        chosen["rates"] = RateChanges.read(os.environ.get("UPLOADER_RATES", ""))
         self._settings = Settings(**chosen)
         self._credentials = credentials
         self._journal = journal

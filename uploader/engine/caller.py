@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from uploader.engine.credentials import Signer
+from uploader.engine.gate import Gate
 from uploader.engine.settings import Clock
 from uploader.errors import (
     AuthenticationError,
     OutcomeUnknownError,
     ProtocolError,
+    RateLimitedError,
     Recovery,
     RetriesExhaustedError,
     TransportError,
@@ -43,13 +45,20 @@ class FlowCaller:
     """Drive the flows of one upload."""
 
     def __init__(
-        self, wire: Wire, signer: Signer, clock: Clock, policy: RetryPolicy, listener: Listener
+        self,
+        wire: Wire,
+        signer: Signer,
+        clock: Clock,
+        policy: RetryPolicy,
+        listener: Listener,
+        gate: Gate | None = None,
     ) -> None:
         self._wire = wire
         self._signer = signer
         self._clock = clock
         self._policy = policy
         self._listener = listener
+        self.gate = gate
         self.in_flight = False
         """Whether a request is out and its answer is not in."""
         self.before_wait: Callable[[float], None] = lambda seconds: None
@@ -60,6 +69,10 @@ class FlowCaller:
         """Whether another credential may come when this one is refused."""
         return self._signer.can_renew
 
+    def time(self) -> float:
+        """Return the wall clock's seconds."""
+        return self._clock.time()
+
     def budget(self) -> RetryBudget:
         return RetryBudget(self._policy, self._clock.monotonic())
 
@@ -67,13 +80,20 @@ class FlowCaller:
         """Drive a flow to its end; nothing is tried again."""
         return await drive(flow, self._send)
 
-    async def call(self, operation: str, make: Callable[[], Flow[T]], *, repeatable: bool) -> T:
+    async def call(
+        self,
+        operation: str,
+        make: Callable[[], Flow[T]],
+        *,
+        repeatable: bool,
+        budget: RetryBudget | None = None,
+    ) -> T:
         """Drive a small operation until it succeeds or the budget is spent.
 
         One that is not `repeatable` is tried again only when its failure proves that the server did
-        nothing, and else raises `OutcomeUnknownError`.
+        nothing, and else raises `OutcomeUnknownError`. `budget` is what an earlier call left.
         """
-        budget, renewed = self.budget(), False
+        budget, renewed = budget or self.budget(), False
         while True:
             try:
                 return await self.once(make())
@@ -94,6 +114,9 @@ class FlowCaller:
         started, now = budget.started, self._clock.monotonic()
         seconds = budget.next_wait(failure, now, self._clock.draw())
         attempts = budget.attempts + budget.limited
+        if self.gate is not None and await self._blocked(self.gate, failure, seconds):
+            self.scheduled(operation, attempts, 0.0, failure)  # that wait is the limit's
+            return
         if seconds is None:
             raise RetriesExhaustedError(
                 f"{operation}: gave up after {attempts} attempts in {now - started:.1f} s:"
@@ -106,11 +129,28 @@ class FlowCaller:
         self.scheduled(operation, attempts, seconds, failure)
         await self._clock.sleep(seconds)
 
+    async def _blocked(self, gate: Gate, failure: TransportError, seconds: float | None) -> bool:
+        """Let the account wait for what the server said, all uploads of it; the gate keeps them.
+
+        Raises the failure when no request waits for so long, and tells whether the gate will.
+        """
+        wait, operation = failure.retry_after, failure.operation
+        if wait is None:
+            wait = seconds
+        limited = isinstance(failure, RateLimitedError)
+        if not limited or wait is None or operation is None or not gate.covers(operation):
+            return False
+        await gate.block(operation, wait)
+        if gate.outlasts(wait):
+            raise failure
+        return seconds is not None
+
     def scheduled(self, operation: str, attempt: int, wait: float, failure: TransportError) -> None:
         self._listener.retry_scheduled(operation, attempt, wait, failure.code)
 
     async def _send(self, request: Request) -> Response:
-        signed = await self._signer.sign(request)
+        signed, gate = await self._signer.sign(request), self.gate
+        permit = None if gate is None else await gate.enter(request.operation)
         began, outcome = self._clock.monotonic(), "error"
         self.in_flight = True
         try:
@@ -121,8 +161,12 @@ class FlowCaller:
             return _without_echo(signed, response)
         except TransportError as error:
             outcome, self.in_flight = error.code, False
+            if permit is not None and not error.ambiguous:
+                await permit.give_back()  # it never left this machine
             raise
         finally:
+            if permit is not None:
+                permit.over()
             seconds = self._clock.monotonic() - began
             self._listener.request_finished(request.operation, outcome, seconds)
 

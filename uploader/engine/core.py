@@ -14,7 +14,9 @@ from typing import TypeVar
 from uploader.engine.caller import FlowCaller
 from uploader.engine.credentials import Signer
 from uploader.engine.feeding import BlockBudget
+from uploader.engine.gate import WORTH_TELLING, Gate, Waiter
 from uploader.engine.hub import EventHub
+from uploader.engine.limiting import Turns
 from uploader.engine.prepare import Prepared
 from uploader.engine.settings import Settings
 from uploader.engine.stopping import Stop, StopReason
@@ -23,14 +25,12 @@ from uploader.events import Subscriber
 from uploader.pacing import Pacer
 from uploader.pipeline import WindowBudget
 from uploader.source import Source, open_source
-from uploader.transport import CredentialSource, Destination, Flow
+from uploader.transport import CredentialSource, Destination, Flow, Transport
 from uploader.wire import Wire
 
 T = TypeVar("T")
 LAST_WORDS = 0.25
 """Seconds for a run that outlived its grace to record where it stands."""
-WORTH_TELLING = 0.01
-"""Waits for a limit that are shorter than this are not worth an event."""
 
 
 class Engine:
@@ -59,6 +59,7 @@ class Engine:
         self.executor: Executor = ThreadPoolExecutor(8, thread_name_prefix="uploader-io")
         self.journal_executor: Executor = ThreadPoolExecutor(4, thread_name_prefix="uploader-log")
         self.token_executor: Executor = ThreadPoolExecutor(32, thread_name_prefix="uploader-token")
+        self.turns = Turns(settings.clock, settings.limiter, settings.limit_wait)
         self._lanes = asyncio.Semaphore(settings.max_uploads)
         self._extra_lanes = asyncio.Semaphore(settings.max_extra_lanes)
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
@@ -118,10 +119,16 @@ class Engine:
         repeatable: bool,
     ) -> T:
         """Drive one small flow of a destination, signed and retried."""
-        name = destination.transport().name
-        signer = Signer(destination, name, self.credentials, self.token_executor)
-        caller = FlowCaller(self.wire, signer, self.settings.clock, self.settings.retry, _Unheard())
+        transport, unheard = destination.transport(), _Unheard()
+        signer = Signer(destination, transport.name, self.credentials, self.token_executor)
+        gate = self.gate(destination, transport, unheard)
+        clock, retry = self.settings.clock, self.settings.retry
+        caller = FlowCaller(self.wire, signer, clock, retry, unheard, gate)
         return await caller.call(operation, make, repeatable=repeatable)
+
+    def gate(self, destination: Destination, transport: Transport, waiter: Waiter) -> Gate | None:
+        """Return what lets the requests of a destination's account out; `None` without limits."""
+        return Gate.of(self.turns, self.settings, destination, transport, waiter)
 
     async def close(self, grace: float) -> None:
         """Suspend what runs, give it `grace` seconds to end, and give everything back."""
@@ -138,6 +145,7 @@ class Engine:
         await self.hub.close()
         for executor in (self.executor, self.journal_executor, self.token_executor):
             executor.shutdown(wait=False, cancel_futures=True)
+        self.turns.close()
 
     @contextmanager
     def braked(self, brake: Stop) -> Iterator[None]:
@@ -162,4 +170,10 @@ class _Unheard:
         pass
 
     def retry_scheduled(self, operation: str, attempt: int, wait: float, error: str) -> None:
+        pass
+
+    def held_back(self, operation: str, seconds: float, limit: str) -> None:
+        pass
+
+    def waited(self, operation: str, seconds: float) -> None:
         pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+from typing import Any
 
 from uploader.engine.caller import FlowCaller
 from uploader.engine.completing import Completer
@@ -21,6 +22,8 @@ from uploader.engine.stopping import Stop, StopReason
 from uploader.errors import (
     JournalError,
     OutcomeUnknownError,
+    RateLimitedError,
+    RetriesExhaustedError,
     UploadCancelledError,
     UploaderError,
 )
@@ -126,6 +129,11 @@ class Ending:
             and not isinstance(error, JournalError)
         ):
             state = State.QUEUED  # it is certain that nothing was opened
+        changes: dict[str, Any] = {}
+        later = _reset_of(error)
+        if standing.outcome is Outcome.SUSPENDED and later is not None:
+            state = state or self._log.entry.state
+            changes["not_before"] = self._caller.time() + later
         try:
             # UNKNOWN is not written twice: its time tells when what was opened has expired.
             if state is not None and not (state is State.UNKNOWN is self._log.entry.state):
@@ -134,6 +142,7 @@ class Ending:
                     location=standing.location or self._log.entry.location,
                     fields={**self._log.entry.fields, **standing.fields},
                     error=error.to_dict() if error is not None else None,
+                    **changes,
                 )
         except JournalError as failure:
             failure.hint(f"the outcome that could not be recorded: {standing.outcome}")
@@ -185,3 +194,9 @@ class Ending:
         if confirmed.offset == plan.part(plan.count - 1).start and not part_is_out:
             return otherwise
         return None
+
+
+def _reset_of(error: UploaderError | None) -> float | None:
+    """Return the seconds after which a limit lets the upload go on, where that is known."""
+    cause = error.last if isinstance(error, RetriesExhaustedError) else error
+    return cause.retry_after if isinstance(cause, RateLimitedError) else None

@@ -16,6 +16,7 @@ from uploader.engine.completing import Completer
 from uploader.engine.course import Course
 from uploader.engine.credentials import Signer
 from uploader.engine.ending import Ending
+from uploader.engine.gate import Later
 from uploader.engine.inquiry import Inquiry
 from uploader.engine.logbook import Logbook
 from uploader.engine.prepare import Prepared
@@ -36,7 +37,8 @@ from uploader.errors import (
 from uploader.journal import PartRecord, State
 from uploader.model import Completion, Outcome, Processing, Session, UploadResult
 from uploader.pacing import PollPolicy
-from uploader.transport import Moment
+from uploader.retry import RetryBudget
+from uploader.transport import Flow, Moment
 
 if TYPE_CHECKING:
     from uploader.engine.core import Engine
@@ -86,7 +88,12 @@ class UploadRun:
             prepared.destination, self._transport.name, engine.credentials, engine.token_executor
         )
         self._caller = FlowCaller(
-            engine.wire, signer, self._clock, engine.settings.retry, self.teller
+            engine.wire,
+            signer,
+            self._clock,
+            engine.settings.retry,
+            self.teller,
+            engine.gate(prepared.destination, self._transport, self.teller),
         )
         self._watcher = Watcher(
             self._transport,
@@ -119,6 +126,12 @@ class UploadRun:
             executor=engine.executor,
         )
         self._caller.before_wait = self._before_wait
+        self._gate = self._caller.gate
+        if self._gate is not None:
+            self._gate.before_wait = self._before_wait
+        self._opening: RetryBudget | None = None
+        """What is left of the tries to open it, over all times that it waited in between."""
+        self._begun = False
 
     async def run(self) -> UploadResult:
         """Drive the upload and return its result."""
@@ -171,15 +184,44 @@ class UploadRun:
             return await self._look_back()
         if self._look_only:
             return await self._look()
-        async with self._engine.lane(self.teller):
-            source = self._open()
-            guard = asyncio.create_task(self.stop.guard(source, self._course.is_spent))
+        return await self._processing(await self._in_lane())
+
+    async def _in_lane(self) -> Processing | None:
+        """Take a lane and transfer; a limit of the account is waited for without one."""
+        gate = self._gate
+        while True:
             try:
-                ended_already = await self._transfer(source)
+                if gate is not None:
+                    await gate.ahead(self._first_flow)
+                async with self._engine.lane(self.teller):
+                    return await self._with_source()
+            except Later:
+                continue
             finally:
-                guard.cancel()
-                source.close()
-        return await self._processing(ended_already)
+                if gate is not None:
+                    await gate.close()
+
+    async def _with_source(self) -> Processing | None:
+        source = self._open()
+        guard = asyncio.create_task(self.stop.guard(source, self._course.is_spent))
+        if self._gate is not None:
+            self._gate.in_lane = True
+        try:
+            return await self._transfer(source)
+        finally:
+            guard.cancel()
+            source.close()
+            if self._gate is not None:
+                self._gate.in_lane = False
+
+    def _first_flow(self) -> Flow[Any]:
+        """Return the flow that begins the transfer."""
+        session, query = self._course.session, self._abilities.query
+        if session is None and not self.prepared.at_once:
+            return self._transport.create(self.prepared.spec)
+        if session is None or query is None or self._fresh:
+            raise LookupError  # nothing is asked before the parts
+        return query(session)
 
     async def _processing(self, ended_already: Processing | None) -> Standing:
         """Record that every byte is confirmed, and wait for the server's last word."""
@@ -209,6 +251,9 @@ class UploadRun:
         prepared, resumes = self.prepared, self._course.session is not None
         reasons: list[str] = []
         source = self._engine.open_source(prepared, reasons.append)
+        if self._begun:
+            return source  # it has waited for a limit since
+        self._begun = True
         self.teller.tell(
             events.UploadStarted,
             account=prepared.destination.account,
@@ -286,9 +331,18 @@ class UploadRun:
         await self._log.save(state=State.OPENING, durable=not self._commits)
         created_at, began = self._clock.time(), self._clock.monotonic()
         self._course.creating = not self._commits  # nothing counts that is not completed
-        session = await self._caller.call(
-            "create", lambda: self._transport.create(spec), repeatable=self._commits
-        )
+        self._opening = self._opening or self._caller.budget()
+        try:
+            session = await self._caller.call(
+                "create",
+                lambda: self._transport.create(spec),
+                repeatable=self._commits,
+                budget=self._opening,
+            )
+        except Later:
+            self._course.creating = False
+            await self._log.save(state=State.QUEUED)  # it is certain that nothing was opened
+            raise
         self._course.creating = False
         changes: dict[str, Any] = {}
         if session.plan is not None:

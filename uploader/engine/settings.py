@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from uploader.http import Timeouts
+from uploader.limits import Limiter, RateChanges
 from uploader.model import MIB
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryPolicy
@@ -56,6 +57,8 @@ class Settings:
     Each has one lane; where parts go in any order it takes more, `max_extra_lanes` over all.
     `window_bytes` bounds the pages and buffers of all of them, `stream_bytes` what is kept of
     streams, whose parts are held in memory. `bandwidth` is in bytes a second.
+    An account's limits are waited for `limit_wait` seconds at most; `limiter` counts them together
+    with other processes, `rates` are what this deployment has changed of them.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -66,6 +69,9 @@ class Settings:
     window_bytes: int = 12 * MIB
     stream_bytes: int = 96 * MIB
     bandwidth: float | None = None
+    limiter: Limiter | None = field(default=None, repr=False)
+    limit_wait: float = 90.0
+    rates: RateChanges = field(default_factory=RateChanges)
     source_mode: SourceMode = SourceMode.AUTO
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)

@@ -76,6 +76,9 @@ class Teller:
     def resynced(self, part: int, offset: int | None) -> None:
         self.tell(events.Resynced, part=part, offset=offset)
 
+    def held_back(self, operation: str, seconds: float, limit: str) -> None:
+        self.tell(events.LimitReached, operation=operation, seconds=seconds, limit=limit)
+
     def waited(self, operation: str, seconds: float) -> None:
         self.tell(events.LimitWaited, operation=operation, seconds=seconds)
 

@@ -23,6 +23,7 @@ _LEVELS: dict[type[events.Event], int] = {
     events.BytesSent: logging.DEBUG,
     events.PartStarted: logging.DEBUG,
     events.RequestFinished: logging.DEBUG,
+    events.LimitReached: logging.INFO,
     events.LimitWaited: logging.DEBUG,
     events.PartConfirmed: logging.DEBUG,
     events.PartFailed: logging.WARNING,

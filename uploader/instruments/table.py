@@ -98,7 +98,7 @@ METRICS: tuple[Metric, ...] = (
     _spread(
         "limit_wait_seconds",
         "transport operation",
-        "Waits for this process's own limits: lanes, bandwidth",
+        "Waits for limits: lanes, bandwidth, and how often an account may ask",
         WAIT,
     ),
     _spread(
