@@ -144,23 +144,19 @@ def run_shift(
         return ShiftResult(upload_id=upload_id, next=Next.LATER, why=why, result=result)
     if _is_future(uploader, after):
         return _later(after, result, str(error or "it is due later"))
-    ended_by_us = time.monotonic() - began >= seconds or (leaving is not None and leaving.is_set())
-    if (
-        result is not None
-        and result.outcome is Outcome.SUSPENDED
-        and isinstance(error, UploadCancelledError | None)
-        and ended_by_us
-    ):
-        if after.confirmed == before.confirmed and time.monotonic() - began >= seconds + overtime:
+    took = time.monotonic() - began
+    goes = leaving is not None and leaving.is_set()
+    suspended = result is not None and result.outcome is Outcome.SUSPENDED
+    if suspended and isinstance(error, UploadCancelledError | None) and (goes or took >= seconds):
+        if after.confirmed == before.confirmed and not goes:
             LOG.warning(
-                "no part of %s was confirmed in a shift of %.0f s: make shifts longer, or parts"
+                "no part of %s was confirmed in a shift of %.1f s: make shifts longer, or parts"
                 " smaller",
                 upload_id,
-                seconds + overtime,
+                took,
             )
-        return ShiftResult(
-            upload_id=upload_id, next=Next.AGAIN, why="its shift is over", result=result
-        )
+        why = "the worker has to go" if goes else "its shift is over"
+        return ShiftResult(upload_id=upload_id, next=Next.AGAIN, why=why, result=result)
     return _deferred(uploader, before, after, error, result)
 
 

@@ -1,0 +1,216 @@
+"""A shift ends in time, sends nothing that another one sends, and leaves word when to go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.fleet.conftest import MakeFleet
+from tests.fleet.fleet import Fleet
+from transports.tiktok.sandbox import Fault
+from uploader.contrib import shifts
+from uploader.contrib.shifts import Next, run_shift, sweep, watch
+from uploader.journal import State
+
+
+def seen(fleet: Fleet, operation: str) -> int:
+    return sum(request.operation == operation for request in fleet.sandbox.requests)
+
+
+def test_shifts_send_a_part_each_and_then_ask(make_fleet: MakeFleet) -> None:
+    """Each one hands over at a boundary; nothing is sent twice, and the last words are asked for."""
+    fleet = make_fleet({"processing_seconds": 0.0})
+    film = fleet.film(3)
+    upload_id = fleet.enqueue(film)
+    fleet.sandbox.script(Fault("put", delay=0.3, times=3))
+
+    done = [run_shift(fleet.uploader, upload_id, 0.25)]
+    while done[-1].next is Next.AGAIN and len(done) < 20:
+        done.append(run_shift(fleet.uploader, upload_id, 0.25))
+    assert len(done) >= 3  # none is long enough for a second part
+    assert done[-1].next is Next.LATER
+    assert seen(fleet, "put") == 3
+    assert fleet.entry(upload_id).state is State.PROCESSING
+
+    last = run_shift(fleet.uploader, upload_id)
+    assert (last.next, last.why) == (Next.NOTHING, "it is done")
+    fleet.check_posted_once(film)
+    fleet.check_nothing_left()
+
+    asked = len(fleet.sandbox.requests)
+    again = run_shift(fleet.uploader, upload_id)
+    assert (again.next, again.result) == (Next.NOTHING, None)
+    assert len(fleet.sandbox.requests) == asked
+
+
+def test_a_part_that_does_not_end_is_left_in_time(make_fleet: MakeFleet) -> None:
+    """A shift is never longer than it may be, and the next one sends the part anew."""
+    fleet = make_fleet()
+    film = fleet.film(3)
+    upload_id = fleet.enqueue(film)
+    fleet.sandbox.script(Fault("put", nth=2, stall_after=1_000_000))
+
+    began = time.monotonic()
+    done = run_shift(fleet.uploader, upload_id, 0.1, overtime=0.5)
+    assert time.monotonic() - began < shifts.longest(0.1, 0.5)
+    assert done.next is Next.AGAIN
+    assert fleet.entry(upload_id).confirmed == 1
+    assert fleet.entry(upload_id).holder is None
+
+    assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    fleet.check_posted_once(film)
+
+
+def test_who_is_told_nothing_of_a_part_for_a_whole_shift_says_so(
+    make_fleet: MakeFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shifts that can never end a part would go on for ever."""
+    fleet = make_fleet()
+    upload_id = fleet.enqueue(fleet.film(1))
+    fleet.sandbox.script(Fault("put", stall_after=100_000))
+    assert run_shift(fleet.uploader, upload_id, 0.1, overtime=0.3).next is Next.AGAIN
+    assert "no part of" in caplog.text
+
+
+@pytest.mark.parametrize("grace", [30.0, 0.3])
+def test_a_worker_that_has_to_go_ends_its_shift(make_fleet: MakeFleet, grace: float) -> None:
+    """At the next boundary where it comes in time, else inside the part."""
+    fleet = make_fleet()
+    film = fleet.film(3)
+    upload_id = fleet.enqueue(film)
+    fault = Fault("put", nth=2, slow=9_000_000) if grace > 1 else Fault("put", nth=2, stall_after=9)
+    fleet.sandbox.script(fault)
+    leaving = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_shift, fleet.uploader, upload_id, leaving=leaving, grace=grace)
+        fleet.sandbox.wait_for(lambda: fleet.sandbox.uploads[0].chunks[1].received or grace < 1)
+        fleet.sandbox.wait_for(lambda: len(fleet.sandbox.uploads[0].chunks) == 2)
+        leaving.set()
+        done = running.result(20)
+    assert done.next is Next.AGAIN
+    assert fleet.entry(upload_id).confirmed == (2 if grace > 1 else 1)
+
+    asked = len(fleet.sandbox.requests)
+    assert run_shift(fleet.uploader, upload_id, leaving=leaving).next is Next.AGAIN
+    assert len(fleet.sandbox.requests) == asked
+    assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    fleet.check_posted_once(film)
+
+
+def test_a_second_message_sends_nothing(make_fleet: MakeFleet) -> None:
+    """Not while the first one's shift runs, though it is an uploader of another process."""
+    fleet = make_fleet()
+    upload_id = fleet.enqueue(fleet.film(1))
+    fleet.sandbox.script(Fault("put", stall_after=9))
+    leaving = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_shift, fleet.uploader, upload_id, leaving=leaving, grace=0.0)
+        fleet.sandbox.wait_for(lambda: fleet.sandbox.uploads[0].chunks)
+        asked = len(fleet.sandbox.requests)
+        second = run_shift(fleet.uploader, upload_id)
+        assert second.next is Next.NOTHING
+        assert "it is driven by" in second.why
+        assert len(fleet.sandbox.requests) == asked
+        handed: list[str] = []
+        assert sweep(fleet.uploader, handed.append) == 0
+        leaving.set()
+        assert running.result(20).next is Next.AGAIN
+    assert sweep(fleet.uploader, handed.append) == 1
+    assert handed == [upload_id]
+
+
+def test_what_is_not_due_waits_in_the_journal(make_fleet: MakeFleet) -> None:
+    """A message that comes too early does nothing; the sweep knows the time."""
+    fleet = make_fleet()
+    when = fleet.uploader.now() + 3600
+    upload_id = fleet.enqueue(fleet.film(), not_before=when)
+    done = run_shift(fleet.uploader, upload_id)
+    assert (done.next, done.at, done.result) == (Next.LATER, when, None)
+    assert fleet.sandbox.requests == []
+    assert sweep(fleet.uploader, lambda _: pytest.fail("it is not due")) == 0
+
+
+def test_an_upload_that_cannot_begin_is_tried_ever_later(make_fleet: MakeFleet) -> None:
+    """A file on a share that is not mounted must not occupy workers, and may come back."""
+    fleet = make_fleet()
+    film = fleet.film()
+    upload_id = fleet.enqueue(film)
+    away = film.rename(film.with_suffix(".away"))
+    delays = []
+    for _ in range(3):
+        done = run_shift(fleet.uploader, upload_id)
+        assert done.next is Next.LATER
+        assert done.at == fleet.entry(upload_id).not_before
+        delays.append(round((done.at or 0) - fleet.uploader.now()))
+        _, lease = fleet.journal.take(upload_id, 5)
+        fleet.journal.save(lease, {"not_before": None})  # as if it had passed
+        fleet.journal.release(lease)
+    assert delays == [30, 60, 120]
+    assert fleet.sandbox.requests == []
+
+    away.rename(film)
+    assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    assert run_shift(fleet.uploader, upload_id).why == "it is done"
+    fleet.check_posted_once(film)
+    assert fleet.entry(upload_id).error is None
+
+
+def test_what_the_server_works_on_is_asked_about_once_and_later_again(
+    make_fleet: MakeFleet,
+) -> None:
+    """Nobody sleeps on a status, and nobody asks without a pause."""
+    fleet = make_fleet({"processing_seconds": 1e9})
+    ids = [fleet.enqueue(fleet.film()) for _ in range(3)]
+    for upload_id in ids:
+        assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    handed: list[str] = []
+    assert sweep(fleet.uploader, handed.append, processing=False) == 0
+    assert sweep(fleet.uploader, handed.append) == 3
+
+    asked = seen(fleet, "status")
+    assert watch(fleet.uploader) == 3
+    assert seen(fleet, "status") == asked + 3
+    assert watch(fleet.uploader) == 0
+    assert seen(fleet, "status") == asked + 3
+    assert sweep(fleet.uploader, handed.append) == 0
+    for upload_id in ids:
+        wait = (fleet.entry(upload_id).not_before or 0) - fleet.uploader.now()
+        assert 4 < wait <= shifts.SOONEST_QUESTION
+
+
+def test_a_sweep_is_bounded_and_takes_what_waited_longest(make_fleet: MakeFleet) -> None:
+    """Only so many are handed out at once, the oldest first, as often as they are still due."""
+    fleet = make_fleet()
+    ids = [fleet.enqueue(fleet.film(0.001)) for _ in range(5)]
+    handed: list[str] = []
+    assert sweep(fleet.uploader, handed.append, limit=2) == 2
+    assert sweep(fleet.uploader, handed.append, limit=2) == 2
+    assert handed == [*ids[:2], *ids[:2]]
+
+
+def test_an_exception_thrown_into_the_shift_suspends_it(make_fleet: MakeFleet) -> None:
+    """A task's soft time limit leaves an upload that goes on elsewhere."""
+    fleet = make_fleet()
+    film = fleet.film(2)
+    upload_id = fleet.enqueue(film)
+    fleet.sandbox.script(Fault("put", nth=2, stall_after=9))
+
+    class SoftLimit(Exception):
+        pass
+
+    class Strikes(threading.Event):
+        def is_set(self) -> bool:
+            uploads = fleet.sandbox.uploads
+            if uploads and len(uploads[0].chunks) == 2:
+                raise SoftLimit
+            return False
+
+    with pytest.raises(SoftLimit):
+        run_shift(fleet.uploader, upload_id, leaving=Strikes())
+    assert fleet.entry(upload_id).holder is None
+    assert fleet.entry(upload_id).confirmed == 1
+    assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    fleet.check_posted_once(film)
