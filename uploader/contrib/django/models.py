@@ -122,7 +122,7 @@ class Part(models.Model):
     class Meta:
         default_permissions = ()
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["upload", "number"], name="mmap_uploader_part")
+            models.UniqueConstraint(fields=["upload", "number"], name="mmap_uploader_part_number")
         ]
 
     def __str__(self) -> str:

@@ -123,7 +123,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("upload", "number"), name="mmap_uploader_part")
+                    models.UniqueConstraint(
+                        fields=("upload", "number"), name="mmap_uploader_part_number"
+                    )
                 ],
             },
         ),
