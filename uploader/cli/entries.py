@@ -60,7 +60,7 @@ def show(upload_id: str, *, journal: Path | None, json: bool) -> int:
     where = journals.place(journal)
     with journals.opened(where) as book:
         entry = journals.find(book, upload_id)
-    means = meaning(entry, _limits(entry), time.time())
+    means = meaning(entry, limits_of(entry), time.time())
     if json:
         screen.document({"exit_code": 0, **as_document(entry), **_advice(means, entry, where)})
     else:
@@ -109,7 +109,7 @@ def reference(entry: Entry) -> str:
     return str(next(ids, ""))
 
 
-def _limits(entry: Entry) -> Capabilities | None:
+def limits_of(entry: Entry) -> Capabilities | None:
     """Return the limits of the very post: one transport may have several kinds of them."""
     try:
         factory = registry.load(entry.transport)

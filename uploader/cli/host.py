@@ -6,9 +6,10 @@ of them. An option that names another journal wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from uploader.journal import Journal
 from uploader.tokens import TokenStore
@@ -20,7 +21,7 @@ class Host:
     """What an application brings.
 
     `command` is how the command is called there, to be pasted; `place` is where its journal is, in
-    words.
+    words. `settings` are further ones of its uploader, such as subscribers.
     """
 
     command: str
@@ -28,6 +29,7 @@ class Host:
     journal: Journal
     tokens: TokenStore | None = None
     credentials: CredentialSource | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 _hosts: list[Host] = []

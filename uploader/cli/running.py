@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uploader.api import Uploader, UploadHandle
 from uploader.cli import complaints, results, screen
@@ -55,15 +55,17 @@ def run(
     advice.
     """
     with Stop() as stop, _metrics(manner.metrics) as collected:
-        uploader = Uploader(
-            max_uploads=manner.concurrency,
-            bandwidth=manner.bandwidth,
-            preflight=manner.preflight,
-            registry=collected,
-            metrics=manner.metrics is not None,
-            journal=where.journal,
-            credentials=credentials,
-        )
+        own = where.host.settings if where.host is not None else {}
+        said: dict[str, Any] = {
+            "max_uploads": manner.concurrency,
+            "bandwidth": manner.bandwidth,
+            "preflight": manner.preflight,
+            "registry": collected,
+            "metrics": manner.metrics is not None,
+            "journal": where.journal,
+            "credentials": credentials,
+        }
+        uploader = Uploader(**{**own, **said})
         try:
             jobs = jobs_of(uploader)
             names = [(job.name, job.plan.size) for job in jobs]
