@@ -21,6 +21,7 @@ from uploader.cli.exits import Exit, exit_of
 from uploader.cli.journals import MEMORY
 from uploader.cli.memory import PeakMemory
 from uploader.cli.progress import display
+from uploader.cli.sandbox import watching
 from uploader.cli.stop import Stop
 from uploader.cli.summary import Proof, as_document, summary
 from uploader.errors import ConfigurationError
@@ -85,17 +86,21 @@ def _publish(
             Secret(sandbox.access_token),
             {"title": TITLE, "base_url": sandbox.base_url, "account": "demo"},
         )
-        job, result, growth = _upload(video, destination, stop)
+        job, result, growth = _upload(video, destination, stop, sandbox)
         if result.outcome is Outcome.DONE and not stop.asked:
             proof = _proof(job, result, growth, sandbox, stop)
     return proof, result
 
 
-def _upload(video: Path, destination: Any, stop: Stop) -> tuple[Checked, UploadResult, int | None]:
+def _upload(
+    video: Path, destination: Any, stop: Stop, sandbox: Any
+) -> tuple[Checked, UploadResult, int | None]:
     # Its journal is in memory: the user's own has nothing to do with a demonstration.
     uploader = Uploader(metrics=False)
     try:
         (job,) = checked(uploader, [(video, destination)])
+        for line in watching(sandbox):
+            screen.remark(line)
         uploader.start()
         memory = PeakMemory()
         with display(screen.stderr(), [(video.name, job.plan.size)]) as shown:

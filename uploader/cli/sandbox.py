@@ -59,6 +59,7 @@ def _welcome(factory: TransportFactory, peer: Any) -> str:
         (
             f"A stand-in for {factory.name} listens at {peer.base_url}",
             f"Its access token is {peer.access_token}",
+            *watching(peer),
             "",
             "In another terminal:",
             "",
@@ -70,6 +71,12 @@ def _welcome(factory: TransportFactory, peer: Any) -> str:
             "Ctrl-C ends it. Requests:",
         )
     )
+
+
+def watching(peer: Any) -> list[str]:
+    """Return where a browser shows what a stand-in has seen, of those that have such a page."""
+    page = getattr(peer, "page_url", None)
+    return [f"What arrives is to be seen at {page}"] if page else []
 
 
 def _login(factory: TransportFactory, peer: Any) -> list[str]:

@@ -66,11 +66,12 @@ function addRow(post) {
   const marks = make("span", { class: "marks" });
   const size = make("span");
   const bar = make("progress", { max: 1 });
+  const account = make("bdi", { class: "marks" });
   const row = make("tr", {},
-    make("td", {}, button), make("td", {}, make("bdi")), make("td", {}, state, marks), make("td", {}, size, bar));
+    make("td", {}, button, account), make("td", {}, state, marks), make("td", {}, size, bar));
   button.append(make("bdi"));
   button.addEventListener("click", () => choose(post.publish_id));
-  rows.set(post.publish_id, { row, button, state, marks, size, bar, said: "" });
+  rows.set(post.publish_id, { row, button, account, state, marks, size, bar, said: "" });
   at("posts").prepend(row);
 }
 
@@ -82,13 +83,14 @@ function fillRow(post) {
   const { kind, word } = stateOf(post);
   say(kept.button.firstChild, titleOf(post));
   kept.button.title = titleOf(post).slice(0, 300);
-  say(kept.row.cells[1].firstChild, post.account);
+  say(kept.account, post.account);
   kept.state.dataset.kind = kind;
   say(kept.state, word);
   const marks = [[post.retries, "sent again"], [post.faults, "faults"], [post.refused, "refused"]];
   say(kept.marks, marks.filter(([number]) => number).map(([number, name]) => `${number} ${name}`).join(" · "));
-  say(kept.size, post.received === post.size ? bytes(post.size) : `${bytes(post.received)} of ${bytes(post.size)}`);
-  kept.bar.value = post.size ? post.received / post.size : 1;
+  const arrived = Math.min(post.received + post.arriving, post.size);
+  say(kept.size, arrived === post.size ? bytes(post.size) : `${bytes(arrived)} of ${bytes(post.size)}`);
+  kept.bar.value = post.size ? arrived / post.size : 1;
   kept.bar.hidden = post.is_complete;
   kept.bar.setAttribute("aria-label", `arrived of ${titleOf(post).slice(0, 80)}`);
 }
@@ -197,7 +199,8 @@ function limits(found) {
 
 function line(status, good, time, ...texts) {
   const kind = status ? (good ? "stored" : "refused") : "lost";
-  return make("li", {}, make("b", { "data-kind": kind }, status ? String(status) : "none"),
+  const shown = status === null ? "…" : status ? String(status) : "none";
+  return make("li", {}, make("b", { "data-kind": kind }, shown),
     ...texts.filter(Boolean).map((text) => make("bdi", {}, text)), ...(time ? [make("span", {}, clock(time))] : []));
 }
 

@@ -132,6 +132,7 @@ def _post(post: Post, now: float, *, chunks: bool) -> dict[str, Any]:
         "post_ids": [str(number) for number in view.post_ids],
         "size": post.size,
         "received": received,
+        "arriving": sum(chunk.received for chunk in attempts if chunk.ended is None),
         "is_complete": post.complete,
         "sha256": post.sha256 if post.complete and not post.urls else None,
         "parts": post.total_chunk_count,

@@ -1,7 +1,7 @@
 // The chunks of one upload: time to the right, offset downwards, one bar for each PUT.
 
 const SVG = "http://www.w3.org/2000/svg";
-const EDGE = { left: 62, right: 18, top: 12, bottom: 24 };
+const EDGE = { left: 62, right: 22, top: 12, bottom: 24 };
 
 function node(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -26,7 +26,7 @@ export function bytes(count) {
   if (count < 1e3) return `${count} B`;
   const [unit, name] = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]].find(([least]) => count >= least);
   const shown = count / unit;
-  return `${shown >= 100 ? shown.toFixed(0) : shown.toFixed(1)} ${name}`;
+  return `${Number.isInteger(shown) || shown >= 100 ? shown.toFixed(0) : shown.toFixed(1)} ${name}`;
 }
 
 export function kindOf(chunk) {
@@ -75,15 +75,15 @@ function bar(chunk, x, y, now) {
     node("rect", { x: left, y: top, width: wide, height: high * Math.min(1, chunk.received / chunk.size), rx: corner, "stroke-width": 0 }),
   );
   if (chunk.fault) {
-    group.append(node("text", { class: "mark", x: left + wide / 2, y: top + Math.min(high, 22) / 2 + 5, "text-anchor": "middle" }, "⚡"));
+    group.append(node("text", { class: "mark", x: left + wide + 2, y: top + Math.min(high, 22) / 2 + 5 }, "⚡"));
   }
   group.append(node("title", {}, `bytes ${chunk.first}-${chunk.last}, attempt ${chunk.attempt}: ${told(chunk)}`));
   return group;
 }
 
 export function told(chunk) {
-  const said = [chunk.fault, chunk.why].filter(Boolean);
-  if (said.length) return said.join("; ");
+  const said = [chunk.fault, chunk.why].filter(Boolean).join("; ");
+  if (said) return chunk.is_stored && !said.startsWith("stored") ? `stored; ${said}` : said;
   if (chunk.is_stored) return "stored";
   if (chunk.ended === null) return `${bytes(chunk.received)} so far`;
   return chunk.status === null ? `cut off after ${bytes(chunk.received)}` : "not stored";
