@@ -139,6 +139,18 @@ class Fleet:
             assert process.poll() is None, worker.said[-3000:]
         return worker
 
+    def send_by_application(self, broker: str, *ids: str) -> None:
+        """Let a process of the application say `publish.delay`."""
+        script = (
+            "import sys\nfrom tests.fleet.scene import app\n"
+            "from uploader.contrib.celery import publish\n"
+            "[publish.delay(each) for each in sys.argv[1:]]"
+        )
+        subprocess.run(
+            [sys.executable, "-c", script, *ids],
+            cwd=ROOT, env={**os.environ, "FLEET": json.dumps(self.told(broker))}, check=True,
+        )  # fmt: skip
+
     def film(self, parts: float = 0.02) -> Path:
         """Write a film that no other one is like."""
         path = self.folder / f"film-{self._random.getrandbits(64):x}.mp4"

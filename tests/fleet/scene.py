@@ -13,7 +13,7 @@ from typing import Any
 from celery import Celery
 
 from uploader import Uploader
-from uploader.contrib.celery import install
+from uploader.contrib.celery import by_transport, install
 from uploader.errors import AccountError
 
 TOLD: dict[str, Any] = json.loads(os.environ.get("FLEET", "{}"))
@@ -36,3 +36,4 @@ def make() -> Uploader:
 app = Celery("fleet", broker=TOLD.get("broker"))
 app.conf.update(TOLD.get("conf", {}))
 install(app, uploader=make, **TOLD.get("install", {}))
+route = by_transport()

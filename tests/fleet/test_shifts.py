@@ -17,11 +17,12 @@ from uploader.journal import State
 
 
 def seen(fleet: Fleet, operation: str) -> int:
+    """Return how many requests of a kind the sandbox had."""
     return sum(request.operation == operation for request in fleet.sandbox.requests)
 
 
 def test_shifts_send_a_part_each_and_then_ask(make_fleet: MakeFleet) -> None:
-    """Each one hands over at a boundary; nothing is sent twice, and the last words are asked for."""
+    """Each one hands over at a boundary; nothing is sent twice, the last word is asked for."""
     fleet = make_fleet({"processing_seconds": 0.0})
     film = fleet.film(3)
     upload_id = fleet.enqueue(film)
