@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchmarks.suites import (
     destinations,
+    fleet,
     latency,
     limits,
     memory,
@@ -28,5 +29,6 @@ SUITES = {
     "wide": wide.measure,
     "destinations": destinations.measure,
     "overhead": overhead.measure,
+    "fleet": fleet.measure,
     "tus": tus_row.measure,
 }
