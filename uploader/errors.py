@@ -14,6 +14,7 @@
     │   └── SessionExpiredError (RESTART) └── OutcomeUnknownError
     │       below AccountError: AccountRevokedError
     ├── RetriesExhaustedError (.last)
+    ├── PausedError (.transport .account .reason .since .until .by)
     └── UploadCancelledError
 
 Rule: every one survives pickle and holds no secret. Texts state the fact, then the numbers; hints
@@ -102,13 +103,13 @@ class PlanError(ConfigurationError):
     """The file cannot be cut so that it fits the destination's limits."""
 
 
-class SourceError(UploaderError):
 class PreflightError(ConfigurationError):
     """The destination would refuse the upload; `problems` are all the reasons. Nothing was sent."""
 
     problems: tuple[Any, ...] = ()
 
 
+class SourceError(UploaderError):
     """The file cannot be read as it was promised."""
 
 
@@ -159,11 +160,13 @@ class LimitsError(UploaderError):
 class TransportError(UploaderError):
     """What a destination, or the way to it, answered.
 
-    `ambiguous` is true when the server may have acted on the request all the same.
+    `ambiguous` is true when the server may have acted on the request all the same, `general` when
+    the refusal would meet every account alike: neither this account nor this content is its cause.
     """
 
     default_recovery: ClassVar[Recovery] = Recovery.NONE
     default_ambiguous: ClassVar[bool] = False
+    general: bool = False
 
     def __init__(
         self,
@@ -176,9 +179,12 @@ class TransportError(UploaderError):
         retry_after: float | None = None,
         recovery: Recovery | None = None,
         ambiguous: bool | None = None,
+        general: bool = False,
         upload_id: str | None = None,
     ) -> None:
         super().__init__(message, upload_id=upload_id)
+        if general:
+            self.general = True
         self.operation = operation
         self.status = status
         self.vendor_code = vendor_code
@@ -283,6 +289,24 @@ class RetriesExhaustedError(UploaderError):
         self.last = last
         self.attempts = attempts
         self.seconds = seconds
+
+
+class PausedError(UploaderError):
+    """Uploads like this one are paused: by whom, why, and since when it says; nothing is lost.
+
+    Times are seconds since the epoch.
+    """
+
+    suspends = True
+
+    def __init__(self, message: str, *, pause: Any, upload_id: str | None = None) -> None:
+        super().__init__(message, upload_id=upload_id)
+        self.transport: str | None = pause.transport
+        self.account: str | None = pause.account
+        self.reason: str = pause.reason
+        self.since: float = pause.since
+        self.until: float | None = pause.until
+        self.by: str = pause.by
 
 
 class UploadCancelledError(UploaderError):

@@ -231,6 +231,46 @@ class OutcomeUnknown(UploadEnded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseSet(Event):
+    """Uploads are held back from now on; an empty `transport` is all of them."""
+
+    upload_id: str = ""
+    account: str | None
+    reason: str
+    by: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseLifted(Event):
+    """A pause is over; an empty `transport` is that of everything."""
+
+    upload_id: str = ""
+    account: str | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseTried(Event):
+    """This one upload is let through, to see whether the reason of a pause still stands."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerOpened(Event):
+    """Several accounts were refused in the same words: uploads to the destination are paused.
+
+    The upload is the one that was one too many; it waits with the others.
+    """
+
+    operation: str
+    vendor_code: str
+    accounts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefreshed(Event):
     """An access token was asked for anew, for an account and no upload in particular.
 

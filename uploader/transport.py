@@ -9,7 +9,8 @@ Obligations:
 - A flow is a pure function of its arguments and the responses. It may read `len(body)` and
   `body.digests`, never a byte. It holds no state between two flows: all that the next one needs is
   in the `Session` and the receipts.
-- A flow raises only subclasses of `TransportError`. It classifies; only the engine retries.
+- A flow raises only subclasses of `TransportError`. It classifies; only the engine retries. What
+  would meet every account alike is `general`: several of them pause the destination.
 - `create` is sent at most once per upload unless its failure proves that the server did nothing
   (`TransportError.ambiguous` is false), nothing counts before `complete` (`Moment.COMPLETE`), or
   the destination `reopens`; two sessions can become two public posts.
@@ -226,8 +227,9 @@ class CodeMeaning:
 
     `says` and `advice` are clauses for people who publish, not for programmers. `kind` is the error
     that it becomes, `recovery` what the engine does by itself; `remedy` is one word for who can
-    help: see the destination. `where` names the operations that answer it, `statuses` the HTTP
-    statuses it comes with, `spellings` its other names.
+    help: see the destination. With `general` it would meet every account alike. `where` names the
+    operations that answer it, `statuses` the HTTP statuses it comes with, `spellings` its other
+    names.
     """
 
     code: str
@@ -238,6 +240,7 @@ class CodeMeaning:
     advice: str
     where: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
+    general: bool = False
     spellings: tuple[str, ...] = ()
 
     @property

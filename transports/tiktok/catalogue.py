@@ -54,6 +54,7 @@ def _row(
     where: tuple[str, ...],
     *statuses: int,
     kind: type[TransportError] = RejectedError,
+    general: bool | None = None,
     spellings: tuple[str, ...] = (),
 ) -> CodeMeaning:
     return CodeMeaning(
@@ -65,6 +66,7 @@ def _row(
         advice=advice,
         where=tuple(str(place) for place in where),
         statuses=statuses,
+        general=remedy is Remedy.DEVELOPER if general is None else general,
         spellings=spellings,
     )
 
@@ -187,6 +189,7 @@ API: Final[tuple[CodeMeaning, ...]] = (
         Remedy.CHANGE_POST,
         _DIRECT,
         403,
+        general=True,  # what the app may do is the same for all accounts that are public
     ),
     _row(
         "url_ownership_unverified",

@@ -81,8 +81,15 @@ def from_api(
         vendor_code=code or None,
         request_id=log_id,
         retry_after=retry_after(response),
+        general=_is_general(status, code),
     )
     return error.hint(known.hint) if known is not None else error
+
+
+def _is_general(status: int, code: str) -> bool:
+    """Whether every account would be refused alike; a word that nobody knows may be a new rule."""
+    known = meaning(code)
+    return known.general if known is not None else _kind(status, code) is RejectedError
 
 
 def _kind(status: int, code: str) -> type[TransportError]:
@@ -105,6 +112,7 @@ def from_upload_host(response: Response, first: int, last: int, *, final: bool) 
     status = response.status
     text = f"put: bytes {first:,}-{last:,} were answered {status}"
     known = host_meaning(status)
+    general = known.general if known is not None else 400 <= status < 500 and status != 429
     kind: type[TransportError]
     match status:
         case _ if known is not None:
@@ -123,6 +131,7 @@ def from_upload_host(response: Response, first: int, last: int, *, final: bool) 
         operation="put",
         status=status,
         retry_after=retry_after(response),
+        general=general,
         request_id=response.headers.get("x-tt-logid"),
     )
 

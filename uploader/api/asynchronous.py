@@ -17,6 +17,7 @@ from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_there
 from uploader.engine.claiming import Wish, recorded
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
+from uploader.journal import Pause
 from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
@@ -137,6 +138,28 @@ class AsyncUploader(Face):
         due = await asyncio.to_thread(self._due)
         found = await asyncio.gather(*(one(upload_id) for upload_id in due))
         return [result for result in found if result is not None]
+
+    async def pause(
+        self,
+        transport: str | None = None,
+        account: str | None = None,
+        *,
+        reason: str = "",
+        seconds: float | None = None,
+        by: str | None = None,
+    ) -> Pause:
+        """Hold back uploads, as `Uploader.pause`."""
+        return await asyncio.to_thread(
+            self._pause, transport, account, reason=reason, seconds=seconds, by=by
+        )
+
+    async def unpause(self, transport: str | None = None, account: str | None = None) -> int:
+        """Lift pauses, as `Uploader.unpause`."""
+        return await asyncio.to_thread(self._unpause, transport, account)
+
+    async def pauses(self) -> Sequence[Pause]:
+        """Return what is paused, the longest first."""
+        return await asyncio.to_thread(self._pauses)
 
     async def resolve(self, upload_id: str) -> UploadResult:
         """Ask the destination how a recorded upload stands; no byte of it is sent."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import getpass
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uploader import registry
 from uploader.api.handle import UploadHandle
 from uploader.api.thread import EngineThread
+from uploader.breaker import BreakerPolicy
 from uploader.engine import Clock, Engine, Prepared, Settings, prepare
 from uploader.engine.claiming import (
     Claimed,
@@ -30,9 +33,9 @@ from uploader.engine.run import UploadRun
 from uploader.engine.stopping import StopReason
 from uploader.engine.streaming import StreamRun
 from uploader.errors import ConfigurationError, JournalError, UploaderError
-from uploader.events import Subscriber
+from uploader.events import Event, PauseLifted, PauseSet, Subscriber
 from uploader.http import Timeouts
-from uploader.journal import Journal, State
+from uploader.journal import Journal, Pause, State
 from uploader.limits import Limiter, RateChanges
 from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
@@ -61,6 +64,9 @@ class Face:
     An upload waits for that at most `limit_wait` seconds, holding nothing, and is SUSPENDED where
     it would take longer. The variable UPLOADER_RATES changes the rates ("tiktok.status=60"), "off"
     ends all counting.
+    With `preflight` the destination is asked before an upload is opened, where it can be, whether
+    it would take it: what is hopeless raises `PreflightError` with every reason, and nothing is
+    sent of it.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Face:
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         poll: PollPolicy | None = None,
+        breaker: BreakerPolicy | None = None,
         max_uploads: int | None = None,
         window_bytes: int | None = None,
         stream_bytes: int | None = None,
@@ -80,6 +87,7 @@ class Face:
         limiter: Limiter | None = None,
         limit_wait: float | None = None,
         source_mode: SourceMode | str = SourceMode.AUTO,
+        preflight: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
@@ -88,9 +96,9 @@ class Face:
             "timeouts": timeouts,
             "retry": retry,
             "poll": poll,
+            "breaker": breaker,
             "max_uploads": max_uploads,
             "window_bytes": window_bytes,
-        preflight: bool = False,
             "stream_bytes": stream_bytes,
             "bandwidth": bandwidth,
             "limiter": limiter,
@@ -121,6 +129,7 @@ class Face:
         self._subscribers = tuple(subscribers)
         self._registry = registry
         self._metrics = metrics
+        self._preflights = preflight
         self._thread = EngineThread(self._engine)
 
     def start(self) -> None:
@@ -136,7 +145,6 @@ class Face:
                 raise UploaderError("the uploader is closed")
             if self._open_journal is None:
                 self._open_journal = self._instrumented(self._opened())
-        self._preflights = preflight
             return self._open_journal
 
     def _opened(self) -> Journal:
@@ -277,6 +285,9 @@ class Face:
     ) -> UploadHandle:
         live = _Live(claimed.entry.plan.size, self._thread)
         lease, prepared = claimed.lease, claimed.prepared
+        wanted = self._preflights if drive.preflight is None else drive.preflight
+        if prepared is not None and wanted:
+            prepared.preflight = _preflight_of(prepared.destination)
         if claimed.recorded is not None or lease is None or prepared is None:
             known: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
             known.set_result(claimed.recorded or recorded(claimed.entry))
@@ -292,9 +303,6 @@ class Face:
                 engine.journal_executor,
                 refer=prepared.abilities.refer,
             )
-        wanted = self._preflights if drive.preflight is None else drive.preflight
-        if prepared is not None and wanted:
-            prepared.preflight = _preflight_of(prepared.destination)
             manner: dict[str, Any] = {
                 "wait": drive.wait,
                 "poll": drive.poll,
@@ -323,6 +331,63 @@ class Face:
         found = None if claimed.fresh else claimed.entry
         return UploadHandle(prepared.upload_id, live, future, live.stop, found=found)
 
+    def _check_first(self, source: SourceInput | None, destination: Destination) -> Any:
+        """Do what a run does before it opens an upload; `None` where nothing can be asked."""
+        preflight = _preflight_of(destination)
+        if preflight is None:
+            return None
+        return self._thread.call(
+            lambda engine: engine.preflights.check(
+                preflight,
+                source,
+                lambda ask: engine.call(destination, "preflight", ask, repeatable=True),
+            )
+        )
+
+    # Pauses.
+
+    def _pause(
+        self,
+        transport: str | None,
+        account: str | None,
+        *,
+        reason: str,
+        seconds: float | None,
+        by: str | None,
+    ) -> Pause:
+        if seconds is not None and seconds <= 0:
+            raise ConfigurationError(f"a pause of {seconds:g} s, it must be above 0")
+        now = self._settings.clock.time()
+        until = None if seconds is None else now + seconds
+        who = whoever() if by is None else by
+        pause = Pause(transport, account, reason, since=now, until=until, by=who)
+        self.journal.pause(pause)
+        self._tell_of_pause(
+            PauseSet(
+                transport=transport or "", account=account, reason=reason, by=pause.by, until=until
+            )
+        )
+        return pause
+
+    def _unpause(self, transport: str | None, account: str | None) -> int:
+        lifted = self.journal.unpause(transport, account)
+        if lifted:
+            self._tell_of_pause(
+                PauseLifted(transport=transport or "", account=account, by=whoever())
+            )
+        return lifted
+
+    def _pauses(self) -> Sequence[Pause]:
+        return self.journal.pauses()
+
+    def _tell_of_pause(self, event: Event) -> None:
+        async def told(engine: Engine) -> None:
+            engine.board.forget()
+            engine.hub.emit(event)
+            await engine.hub.flush()
+
+        self._thread.call(told)
+
     def _due(self) -> Sequence[str]:
         return self.journal.due(self._settings.clock.time())
 
@@ -338,19 +403,6 @@ class Face:
             lambda engine: engine.call(destination, operation, make, repeatable=repeatable)
         )
 
-    def _check_first(self, source: SourceInput | None, destination: Destination) -> Any:
-        """Do what a run does before it opens an upload; `None` where nothing can be asked."""
-        preflight = _preflight_of(destination)
-        if preflight is None:
-            return None
-        return self._thread.call(
-            lambda engine: engine.preflights.check(
-                preflight,
-                source,
-                lambda ask: engine.call(destination, "preflight", ask, repeatable=True),
-            )
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drive:
@@ -359,6 +411,8 @@ class Drive:
     wait: bool = True
     poll: PollPolicy | None = None
     time_limit: float | None = None
+    preflight: bool | None = None
+    """`None` leaves it to the uploader."""
 
 
 class _Live:
@@ -374,8 +428,6 @@ class _Live:
     def progress(self) -> Progress:
         run = self._run
         return run.tally.progress if run is not None else self._last
-    preflight: bool | None = None
-    """`None` leaves it to the uploader."""
 
     def attach(self, run: UploadRun) -> None:
         self._run = run
@@ -405,6 +457,24 @@ def _rebuild(transport: str, fields: Mapping[str, Any]) -> Destination:
     return registry.load(transport).destination(None, fields)
 
 
+def _preflight_of(destination: Destination) -> Preflight | None:
+    """Return what checks an upload before it is sent, where its transport's factory offers it."""
+    name = destination.transport().name
+    if name not in registry.names():
+        return None
+    make = getattr(registry.load(name), "preflight", None)
+    return make(destination) if make is not None else None
+
+
+def whoever() -> str:
+    """Return who this process is, for others that read a journal."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may know no name of its user
+        name = f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
+    return f"{name} on {socket.gethostname()}"
+
+
 def suspend(started: Iterable[UploadHandle | UploaderError]) -> None:
     """Stop uploads that nobody waits for any more."""
     for each in started:
@@ -420,15 +490,6 @@ def held(error: UploaderError) -> bool:
 def refused(error: UploaderError, destination: Destination) -> UploadResult:
     """Return the result of an upload that could not begin, or whose source failed."""
     return UploadResult(
-def _preflight_of(destination: Destination) -> Preflight | None:
-    """Return what checks an upload before it is sent, where its transport's factory offers it."""
-    name = destination.transport().name
-    if name not in registry.names():
-        return None
-    make = getattr(registry.load(name), "preflight", None)
-    return make(destination) if make is not None else None
-
-
         outcome=Outcome.SUSPENDED if held(error) else Outcome.FAILED,
         upload_id=error.upload_id or "",
         transport=destination.transport().name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,6 +17,7 @@ from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_here
 from uploader.engine.claiming import Wish, recorded
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
+from uploader.journal import Pause
 from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
@@ -160,6 +161,35 @@ class Uploader(Face):
         with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
             found = pool.map(lambda upload_id: self._resume_one(upload_id, wait=wait), self._due())
             return [result for result in found if result is not None]
+
+    def pause(
+        self,
+        transport: str | None = None,
+        account: str | None = None,
+        *,
+        reason: str = "",
+        seconds: float | None = None,
+        by: str | None = None,
+    ) -> Pause:
+        """Hold back the uploads to a transport, of an account, of both, or all of them.
+
+        In the journal, so that every process obeys. New uploads and those that wait end SUSPENDED
+        with a `PausedError`, what runs does so at its next part boundary. What can no longer be
+        taken back goes on. Without `seconds` it lasts until `unpause`. `by` is whom errors name,
+        this process's user unless given; each `by` has one pause of a transport and account.
+        """
+        return self._pause(transport, account, reason=reason, seconds=seconds, by=by)
+
+    def unpause(self, transport: str | None = None, account: str | None = None) -> int:
+        """Lift the pauses of exactly this transport and account; return how many there were.
+
+        What was held back goes on by `resume_all`, or by its next call.
+        """
+        return self._unpause(transport, account)
+
+    def pauses(self) -> Sequence[Pause]:
+        """Return what is paused, the longest first."""
+        return self._pauses()
 
     def resolve(self, upload_id: str) -> UploadResult:
         """Ask the destination how a recorded upload stands; no byte of it is sent."""

@@ -11,12 +11,15 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
+from uploader.engine.breaking import Breaker
 from uploader.engine.caller import FlowCaller
 from uploader.engine.credentials import Signer
 from uploader.engine.feeding import BlockBudget
 from uploader.engine.gate import WORTH_TELLING, Gate, Waiter
 from uploader.engine.hub import EventHub
 from uploader.engine.limiting import Turns
+from uploader.engine.pausing import Board
+from uploader.engine.preflighting import Preflights
 from uploader.engine.prepare import Prepared
 from uploader.engine.settings import Settings
 from uploader.engine.stopping import Stop, StopReason
@@ -59,7 +62,10 @@ class Engine:
         self.executor: Executor = ThreadPoolExecutor(8, thread_name_prefix="uploader-io")
         self.journal_executor: Executor = ThreadPoolExecutor(4, thread_name_prefix="uploader-log")
         self.token_executor: Executor = ThreadPoolExecutor(32, thread_name_prefix="uploader-token")
+        self.preflights = Preflights(settings.clock, self.executor)
         self.turns = Turns(settings.clock, settings.limiter, settings.limit_wait)
+        self.board = Board(settings.clock, self.journal_executor, settings.breaker.again)
+        self.breaker = Breaker(settings.breaker, settings.clock, self.journal_executor, self.board)
         self._lanes = asyncio.Semaphore(settings.max_uploads)
         self._extra_lanes = asyncio.Semaphore(settings.max_extra_lanes)
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None

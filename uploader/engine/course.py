@@ -48,6 +48,9 @@ class Course:
 
     session: Session | None
     unsettled: bool
+    announced: bool = False
+    """Whether this run has recorded that it opens the upload. What an earlier one announced it
+    does not know."""
     creating: bool = False
     completing: bool = False
     spent: bool = False

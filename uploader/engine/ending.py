@@ -122,7 +122,7 @@ class Ending:
         state, error = standing.state, standing.error
         if standing.outcome is Outcome.SUSPENDED and self._is_not_committed:
             state = State.SENDING
-        opening = self._log.entry.state is State.OPENING
+        opening = self._log.entry.state is State.OPENING and self._course.announced
         if (
             standing.outcome is Outcome.SUSPENDED
             and opening

@@ -52,6 +52,10 @@ class Logbook:
         self.entry = entry
 
     @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    @property
     def wants_digests(self) -> bool:
         """Whether the parts' content is to be proved later; a journal may spare it."""
         return bool(getattr(self._journal, "wants_digests", True))

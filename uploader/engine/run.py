@@ -19,6 +19,7 @@ from uploader.engine.ending import Ending
 from uploader.engine.gate import Later
 from uploader.engine.inquiry import Inquiry
 from uploader.engine.logbook import Logbook
+from uploader.engine.pausing import Hold
 from uploader.engine.prepare import Prepared
 from uploader.engine.progress import Tally
 from uploader.engine.resuming import STALE, Point, forgotten, is_restored
@@ -34,7 +35,7 @@ from uploader.errors import (
     UploadCancelledError,
     UploaderError,
 )
-from uploader.journal import PartRecord, State
+from uploader.journal import PAUSABLE, PartRecord, State
 from uploader.model import Completion, Outcome, Processing, Session, UploadResult
 from uploader.pacing import PollPolicy
 from uploader.retry import RetryBudget
@@ -84,6 +85,14 @@ class UploadRun:
             lambda: engine.budget.windows,
         )
         self.stop = Stop(self._clock, time_limit)
+        if logbook.entry.state in PAUSABLE and not look_only:
+            self.stop.hold = Hold(
+                engine.board,
+                logbook.journal,
+                self._transport.name,
+                prepared.destination.account,
+                self.teller.tell,
+            )
         signer = Signer(
             prepared.destination, self._transport.name, engine.credentials, engine.token_executor
         )
@@ -150,6 +159,9 @@ class UploadRun:
             raised, standing = error, Standing(outcome, error=error)
         except UploaderError as error:
             standing = failed(error, in_doubt=self._ending.in_doubt)
+            standing = await self._engine.breaker.judged(
+                standing, self._log.journal, self._log.entry, self.teller.tell
+            )
         except Exception as error:
             self.teller.crashed(error, self._clock.monotonic() - began)
             raise
@@ -189,17 +201,25 @@ class UploadRun:
     async def _in_lane(self) -> Processing | None:
         """Take a lane and transfer; a limit of the account is waited for without one."""
         gate = self._gate
+        await self._unless_paused()
         while True:
             try:
                 if gate is not None:
                     await gate.ahead(self._first_flow)
                 async with self._engine.lane(self.teller):
+                    await self._unless_paused()
+                    await self._preflight()
                     return await self._with_source()
             except Later:
                 continue
             finally:
                 if gate is not None:
                     await gate.close()
+
+    async def _unless_paused(self) -> None:
+        held = await self.stop.hold.check() if self.stop.hold is not None else None
+        if held is not None:
+            raise held
 
     async def _with_source(self) -> Processing | None:
         source = self._open()
@@ -222,6 +242,19 @@ class UploadRun:
         if session is None or query is None or self._fresh:
             raise LookupError  # nothing is asked before the parts
         return query(session)
+
+    async def _preflight(self) -> None:
+        """Raise when the destination is known to refuse what nothing was sent of.
+
+        Not before its turn has come: what is asked is to be true when the upload is opened.
+        """
+        new = self._log.entry.state is State.QUEUED and self._course.session is None
+        if new and self.prepared.preflight is not None:
+            await self._engine.preflights.check(
+                self.prepared.preflight,
+                self.prepared.source,
+                lambda ask: self._caller.call("preflight", ask, repeatable=True),
+            )
 
     async def _processing(self, ended_already: Processing | None) -> Standing:
         """Record that every byte is confirmed, and wait for the server's last word."""
@@ -328,6 +361,7 @@ class UploadRun:
     async def _create(self) -> Session:
         prepared = self.prepared
         spec = prepared.spec
+        self._course.announced = True
         await self._log.save(state=State.OPENING, durable=not self._commits)
         created_at, began = self._clock.time(), self._clock.monotonic()
         self._course.creating = not self._commits  # nothing counts that is not completed

@@ -125,7 +125,7 @@ class Sending:
         return sender.ended
 
     async def _before_part(self, part: Part, *, final: bool) -> None:
-        self._stop.at_boundary()
+        await self._stop.at_boundary()
         if final:
             await self._log.save(state=State.COMMITTING, durable=True)
 
@@ -136,6 +136,7 @@ class Sending:
         self._course.receipts[part.index] = receipt
         record = PartRecord(part.index, self._digest_of(part, digest), receipt.fields)
         await self._log.save(part=record, confirmed=part.index + 1, **changes)
+        await self._stop.passed()
 
     def _suspects(self, session: Session) -> bool:
         """Whether a refusal of the last part may mean that an earlier run had it posted.
@@ -179,7 +180,7 @@ class Sending:
         )
 
     async def before(self, part: Part) -> None:
-        self._stop.at_boundary()
+        await self._stop.at_boundary()
 
     async def after(self, part: Part, receipt: Receipt, digest: str | None) -> None:
         receipts, changes = self._course.receipts, dict[str, Any]()
@@ -191,6 +192,7 @@ class Sending:
             if receipt.secrets:
                 changes["session"] = self._course.learn(receipt.secrets)
             await self._log.save(part=record, confirmed=self._first, **changes)
+        await self._stop.passed()
 
     # What destinations and journals want to know of a part's content.
 

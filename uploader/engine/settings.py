@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from uploader.breaker import BreakerPolicy
 from uploader.http import Timeouts
 from uploader.limits import Limiter, RateChanges
 from uploader.model import MIB
@@ -64,6 +65,7 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     poll: PollPolicy = field(default_factory=PollPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     max_uploads: int = 64
     max_extra_lanes: int = 64
     window_bytes: int = 12 * MIB

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
 
+from uploader.engine.pausing import Hold
 from uploader.engine.settings import Clock
 from uploader.errors import LeaseLostError, SourceError, UploadCancelledError, UploaderError
 from uploader.source import Source
@@ -41,6 +42,8 @@ class Stop:
     def __init__(self, clock: Clock, time_limit: float | None) -> None:
         self._clock = clock
         self._until = None if time_limit is None else clock.monotonic() + time_limit
+        self.hold: Hold | None = None
+        """What may hold the upload back at a boundary."""
         self.task: asyncio.Task[Any] | None = None
         self.reason: StopReason | None = None
         self.error: UploaderError | None = None
@@ -73,10 +76,18 @@ class Stop:
                 await asyncio.sleep(0)
             task.uncancel()
 
-    def at_boundary(self) -> None:
-        """Raise when the time is up."""
+    async def at_boundary(self) -> None:
+        """Raise when the time is up, or the upload was paused."""
         if self.outlasts(0.0):
-            self._suspend("the time limit was reached")
+            self._suspend(Suspended("the time limit was reached"))
+        held = await self.hold.check() if self.hold is not None else None
+        if held is not None:
+            self._suspend(held)
+
+    async def passed(self) -> None:
+        """Note that a part of the upload is stored."""
+        if self.hold is not None:
+            await self.hold.passed()
 
     def outlasts(self, seconds: float) -> bool:
         """Whether a wait of so many seconds would end after the time is up."""
@@ -85,7 +96,7 @@ class Stop:
     def before_wait(self, seconds: float) -> None:
         """Raise at once when the time would be up before the wait is over."""
         if self.outlasts(seconds):
-            self._suspend("the time limit would pass while waiting to try again")
+            self._suspend(Suspended("the time limit would pass while waiting to try again"))
 
     async def guard(self, source: Source, spent: Callable[[], bool]) -> None:
         """Stop the run, also while it waits, when its file changes or is about to.
@@ -103,8 +114,8 @@ class Stop:
                 self.now(StopReason.SOURCE_LOST, error)
                 return
 
-    def _suspend(self, why: str) -> NoReturn:
+    def _suspend(self, error: UploaderError) -> NoReturn:
         # Not `now`: a task that cancels itself would be cancelled once more at its next wait.
         if self.reason is None:
-            self.reason, self.error = StopReason.SUSPENDED, Suspended(why)
+            self.reason, self.error = StopReason.SUSPENDED, error
         raise asyncio.CancelledError

@@ -119,6 +119,7 @@ class StreamRun(UploadRun):
     async def _drive(self) -> Standing:
         if self._feed is None:
             return await self._left_behind()
+        await self._unless_paused()
         async with self._engine.lane(self.teller):
             self._tell_started()
             await self._send(self._feed)

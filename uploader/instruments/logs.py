@@ -31,6 +31,9 @@ _LEVELS: dict[type[events.Event], int] = {
     events.Resynced: logging.WARNING,
     events.SourceFallback: logging.WARNING,
     events.SessionRestarted: logging.WARNING,
+    events.PauseSet: logging.WARNING,
+    events.PauseTried: logging.WARNING,
+    events.BreakerOpened: logging.ERROR,
     events.UploadFailed: logging.ERROR,
     events.OutcomeUnknown: logging.ERROR,
 }

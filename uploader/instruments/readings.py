@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -20,9 +20,12 @@ from uploader.errors import JournalError
 from uploader.instruments.counting import metrics_for
 from uploader.instruments.labels import narrow_labels
 from uploader.instruments.table import BY_NAME, METRICS, Kind
-from uploader.journal import Journal, State
+from uploader.journal import Journal, Pause, State
 
 LOG = logging.getLogger("uploader")
+
+EVERYTHING = "all"
+"""The label of a pause of every destination."""
 
 Accounts = Callable[[], Mapping[str, int]]
 """Return how many accounts are in each state."""
@@ -37,6 +40,7 @@ class Readings:
         self._registry = weakref.ref(registry)
         self._lock = threading.Lock()
         self._journals: list[Journal] = []
+        self._known: set[str] = set()
         self._narrow = narrow_labels()
         self.accounts: Accounts | None = None
         self.paused: Paused | None = None
@@ -56,7 +60,8 @@ class Readings:
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield from self._of_journals()
-        for name, ask in (("accounts", self.accounts), ("paused", self.paused)):
+        paused = self.paused or self._paused
+        for name, ask in (("accounts", self.accounts), ("paused", paused)):
             if ask is not None:
                 yield from self._asked(name, ask)
 
@@ -89,6 +94,30 @@ class Readings:
             oldest.add_metric([str(state)], max(age for _, age in told))
         yield uploads
         yield oldest
+
+    def _paused(self) -> Mapping[str, bool]:
+        """Return which destinations are paused as a whole, by any journal; `all` is every one.
+
+        What was paused once is told of as long as the process lives, so that a series falls to 0.
+        """
+        standing = {
+            pause.transport or EVERYTHING
+            for journal in self._distinct()
+            for pause in self._pauses(journal)
+            if pause.account is None
+        }
+        with self._lock:
+            self._known |= standing
+            return {name: name in standing for name in self._known}
+
+    def _pauses(self, journal: Journal) -> Sequence[Pause]:
+        try:
+            return journal.pauses()
+        except JournalError:
+            registry = self._registry()
+            if registry is not None:
+                metrics_for(registry).journal_failed("pauses")
+            return ()
 
     def _distinct(self) -> list[Journal]:
         """Return each journal once: two uploaders on one file are one journal."""
@@ -153,5 +182,8 @@ def watch_accounts(count: Accounts, registry: CollectorRegistry | None = None) -
 
 
 def watch_paused(paused: Paused, registry: CollectorRegistry | None = None) -> None:
-    """Ask `paused` at every scrape which destinations are held back; as for `watch_accounts`."""
+    """Ask `paused` at every scrape which destinations are held back, instead of the journals.
+
+    As for `watch_accounts`.
+    """
     readings_for(registry).paused = paused

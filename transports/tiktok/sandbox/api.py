@@ -126,6 +126,8 @@ class Api:
     def _init(
         self, operation: str, token: Token, fields: Mapping[str, object], origin: str
     ) -> Post:
+        if self._book.rule is not None:
+            raise ApiRefusal(self._book.rule, "a rule was changed")
         for path in unknown_fields(fields, INITS[operation]):
             self._book.violation(f"{operation}: {path} is not a field that TikTok knows")
         order = self._order(operation, token, fields)

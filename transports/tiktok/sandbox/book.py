@@ -75,6 +75,8 @@ class Book:
     ) -> None:
         self.clock = clock
         self.switches = switches
+        self.rule: str | None = None
+        """The code that every init is refused with now."""
         self.processing_seconds = processing_seconds
         self.posts: list[Post] = []
         self.requests: list[RequestRecord] = []

@@ -176,6 +176,13 @@ class Sandbox:
         """Say what an account's owner has set: the fields of `Creator`."""
         self._book.creators[account] = Creator(**settings)
 
+    def change_rule(self, code: str | None) -> None:
+        """Refuse every init with an error code from now on, as if TikTok had changed a rule.
+
+        `None` takes the rule back.
+        """
+        self._book.rule = code
+
     def verify_url(self, *prefixes: str) -> None:
         """Let TikTok know that these domains (with all below them) and URL prefixes are the app's.
 
