@@ -140,6 +140,9 @@ class Api:
         pending = self._book.pending_drafts(token.account)
         if order.inbox and pending >= self._book.switches.pending_drafts:
             raise ApiRefusal("spam_risk_too_many_pending_share", f"{pending} drafts are pending")
+        most = self._book.switches.posts_a_day
+        if most is not None and not order.inbox and self._book.posts_today(token.account) >= most:
+            raise ApiRefusal("spam_risk_too_many_posts", f"{most} posts were made within a day")
         return self._book.open_post(order, token, fields, origin)
 
     def _order(self, operation: str, token: Token, fields: Mapping[str, object]) -> Order:

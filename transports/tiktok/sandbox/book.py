@@ -90,6 +90,7 @@ class Book:
         self._by_init: dict[tuple[str, str], list[Post]] = {}
         self._tokens: dict[str, Token] = {}
         self._windows: dict[tuple[str, str], deque[float]] = {}
+        self.limited: dict[str, int] = {}
         # Not a secret: made-up ids that look like TikTok's, different in every sandbox.
         self._ids = random.Random()  # noqa: S311
 
@@ -124,6 +125,7 @@ class Book:
         while window and window[0] <= now - WINDOW_SECONDS:
             window.popleft()
         if len(window) >= limit:
+            self.limited[token.account] = self.limited.get(token.account, 0) + 1
             return False
         window.append(now)
         return True
@@ -207,6 +209,14 @@ class Book:
     def _is_pending(self, post: Post, now: float) -> bool:
         waits = post.inbox and not post.finished and post.created > now - DAY_SECONDS
         return waits and post.view(now).status != FAILED
+
+    def posts_today(self, account: str) -> int:
+        """Return how many posts of the last 24 hours were opened for an account, drafts aside."""
+        since = self.clock.now() - DAY_SECONDS
+        return sum(
+            post.account == account and not post.inbox and post.created > since
+            for post in self.posts
+        )
 
     def finish_draft(self, post: Post) -> int:
         """Let the creator make a public post of a draft; return its id."""

@@ -255,6 +255,11 @@ class Sandbox:
         """Return what clients did that they must never do."""
         return list(self._book.violations)
 
+    @property
+    def limited(self) -> dict[str, int]:
+        """Return how many requests of each account were refused as too many within a minute."""
+        return dict(self._book.limited)
+
     def wait_for(self, happened: Callable[[], object], timeout: float = 5.0) -> None:
         """Wait until `happened()` is true of what the sandbox has seen; else TimeoutError.
 

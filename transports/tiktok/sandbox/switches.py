@@ -44,6 +44,8 @@ class Switches:
     # -- drafts, photos and pulls ----------------------------------------------------------------
     pending_drafts: int = 5
     """Drafts of 24 hours that may wait in a creator's inbox; the next init is refused."""
+    posts_a_day: int | None = None
+    """Posts that a creator's account takes in 24 hours; TikTok's number is not the same for all."""
     url_ownership: Literal["checked", "unchecked"] = "checked"
     """Whether addresses must lie below a prefix given to `Sandbox.verify_url`."""
     pull: Literal["succeeds", "fails"] = "succeeds"
@@ -104,7 +106,7 @@ class Switches:
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {choices}")
         for name in _NOT_NEGATIVE:
-            if getattr(self, name) < 0:
+            if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must not be negative: {getattr(self, name)}")
         if self.upload_url_seconds <= 0:
             raise ValueError(f"upload_url_seconds must be positive: {self.upload_url_seconds}")
@@ -126,6 +128,7 @@ _NOT_NEGATIVE = (
     "pull_seconds",
     "pull_bytes",
     "pending_drafts",
+    "posts_a_day",
 )
 _CHOICES: dict[str, tuple[object, ...]] = {
     "megabyte": ("strict", "decimal", "binary"),
