@@ -21,7 +21,7 @@ from typing import Any, Final
 from benchmarks.scaling import DAY
 from transports.tiktok import DirectPost
 from uploader import planner
-from uploader.engine.claiming import LEASE_TTL
+from uploader.engine.logbook import LEASE_TTL
 from uploader.journal import ENDED, Entry, Lease, PartRecord, State
 from uploader.journals.sqlite import SqliteJournal
 from uploader.limits import MovingWindow, Rate
@@ -262,7 +262,8 @@ class Clockwork:
                 self.books.held_back += 1
                 self._at(self.now + wait, self._again, number)
                 return
-        entry, lease = self._write(lambda: self.journal.take(entry.upload_id, LEASE_TTL))
+        upload_id = entry.upload_id
+        entry, lease = self._write(lambda: self.journal.take(upload_id, LEASE_TTL))
         if entry.state is not State.QUEUED:
             self.books.taken_over += 1
         self._free[machine] -= 1

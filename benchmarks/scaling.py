@@ -113,17 +113,43 @@ def needs(load: Load, costs: Costs | None = None) -> Needs:
 
 
 def breaks_first(load: Load, costs: Costs | None = None) -> list[tuple[str, float]]:
-    """Return how full each single thing would be, the fullest first; above 1.0 it gives way.
-
-    Machines that send are left out: more of them are added.
-    """
+    """Return how full each single thing would be, the fullest first; above 1.0 it gives way."""
     costs = costs or Costs()
     wanted = needs(load, costs)
     fullness = {
-        "one SQLite journal (one machine)": wanted.journal_writes / costs.sqlite_writes,
+        "one sending machine": wanted.line_gbits * 1e9 / 8 / (load.line * load.utilised),
         "one PostgreSQL journal": wanted.journal_writes / costs.database_writes,
+        "one SQLite journal (one machine)": wanted.journal_writes / costs.sqlite_writes,
         "one broker": wanted.messages / costs.broker_messages,
         "one Redis for limits": wanted.counted_requests / costs.redis_counts,
-        "one sending machine": float(wanted.machines),
     }
     return sorted(fullness.items(), key=lambda item: -item[1])
+
+
+LOADS: Final = (10_000, 1_000_000, 100_000_000)
+
+
+def table(costs: Costs | None = None) -> str:
+    """Return the page's table: what so many uploads a day take in their busiest hour."""
+    columns = [Load(uploads=uploads) for uploads in LOADS]
+    wanted = [needs(load, costs) for load in columns]
+    rows: list[tuple[str, list[str]]] = [
+        ("Uploads a second", [f"{load.a_second:,.2f}" for load in columns]),
+        ("Accounts, at 15 posts a day", [f"{each.accounts:,}" for each in wanted]),
+        ("Line, Gbit/s", [f"{each.line_gbits:,.2f}" for each in wanted]),
+        ("Machines by their line (1 Gbit/s)", [f"{each.machines_by_line:,}" for each in wanted]),
+        ("Machines by their processors (2)", [f"{each.machines_by_cpu:,}" for each in wanted]),
+        ("Journal, transactions/s", [f"{each.journal_writes:,.1f}" for each in wanted]),
+        ("Counted requests/s (Redis)", [f"{each.counted_requests:,.1f}" for each in wanted]),
+        ("Messages/s (broker)", [f"{each.messages:,.2f}" for each in wanted]),
+        ("Journal's growth, GB a day", [f"{each.journal_gb_a_day:,.2f}" for each in wanted]),
+    ]
+    fullness = [dict(breaks_first(load, costs)) for load in columns]
+    rows += [
+        (f"How full: {name}", [f"{100 * each[name]:,.1f} %" for each in fullness])
+        for name in fullness[0]
+    ]
+    head = "| In the busiest hour | " + " | ".join(f"{uploads:,} a day" for uploads in LOADS) + " |"
+    rule = "|---|" + "---:|" * len(LOADS)
+    body = [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows]
+    return "\n".join([head, rule, *body])
