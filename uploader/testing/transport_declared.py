@@ -28,10 +28,10 @@ class DeclaredContract(TransportFrame):
     """What is promised before anything is sent."""
 
     def test_has_one_name(self, stage: Stage) -> None:
-        """The entry point, the factory and the transport call it the same."""
+        """The entry point, the factory and the transport call it the same, unless it has doors."""
         assert self.transport in registry.names()
         assert stage.factory.name == self.transport
-        assert stage.destination().transport().name == self.transport
+        assert stage.destination().transport().name == (self.leads_to or self.transport)
         assert stage.factory.summary
 
     def test_limits_agree_with_each_other(self, stage: Stage) -> None:
@@ -108,7 +108,8 @@ class DeclaredContract(TransportFrame):
             assert not stage.peer.token or stage.peer.token not in json.dumps(told)
         stage.name = "another"
         other = stage.destination()
-        assert (dict(other.identity_fields()), other.origin) != (identity, destination.origin)
+        where = destination.origin, destination.account
+        assert (dict(other.identity_fields()), (other.origin, other.account)) != (identity, where)
 
 
 def check_limits(limits: Capabilities) -> None:

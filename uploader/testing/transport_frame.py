@@ -168,10 +168,12 @@ class Stage:
 class TransportFrame:
     """Stand a peer behind a proxy for each test.
 
-    Override `transport` (the entry point's name) and the fixture `peer`.
+    Override `transport` (the entry point's name) and the fixture `peer`. Where several entry points
+    are doors to one transport, `leads_to` is its name.
     """
 
     transport: ClassVar[str]
+    leads_to: ClassVar[str] = ""
 
     @pytest.fixture
     def proxy(self) -> Iterator[FaultyProxy]:

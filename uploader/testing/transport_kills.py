@@ -114,10 +114,11 @@ def place(stage: Stage) -> str:
 
 def order(stage: Stage, *, dies: int = 0, after: bool = False) -> dict[str, Any]:
     """Return what a process is told: the film, by its journal, to its name."""
+    fields = dict(stage.destination().fields())  # first: a peer's token may belong to the name
     return {
         "transport": stage.factory.name,
         "token": stage.peer.token,
-        "fields": dict(stage.destination().fields()),
+        "fields": fields,
         "film": str(stage.film()),
         "journal": place(stage),
         "dies": dies,
