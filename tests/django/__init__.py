@@ -1,0 +1,1 @@
+"""The uploader in a Django project, on SQLite and on PostgreSQL."""

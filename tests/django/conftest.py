@@ -27,9 +27,9 @@ settings._wrapped = empty
 
 def turn_to(database: dict[str, Any]) -> None:
     """Let "default" be another database in this thread."""
-    if hasattr(connections._connections, "default"):
-        connections["default"].close()
-        del connections["default"]
+    for opened in connections.all(initialized_only=True):
+        opened.close()
+        del connections[opened.alias]
     configured = connections.configure_settings({"default": database})
     connections.settings = configured
 
@@ -50,14 +50,14 @@ def _configured() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrate an SQLite file that the tests copy."""
     path = tmp_path_factory.mktemp("django") / "migrated.sqlite3"
     with configured():
         turn_to({"ENGINE": "django.db.backends.sqlite3", "NAME": path})
         call_command("migrate", verbosity=0)
         connections["default"].close()
-    yield path
+    return path
 
 
 @pytest.fixture(autouse=True)

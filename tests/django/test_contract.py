@@ -1,17 +1,22 @@
-"""The journal in Django's database passes the suite that third parties hold theirs to."""
+"""Journal and token store in Django's database pass the suites that third parties' have to."""
+
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from django.db.models import FloatField, Value
 
 from uploader.contrib.django.journal import DjangoJournal
+from uploader.contrib.django.store import DjangoTokenStore
 from uploader.journal import Journal
 from uploader.testing.journals import SharedJournalContract
+from uploader.testing.tokens import SharedTokenStoreContract
+from uploader.tokens import TokenStore
 
 KEY = Fernet.generate_key().decode()
 
 
-class TestOnSqlite(SharedJournalContract):
+class TestJournalOnSqlite(SharedJournalContract):
     """In a file."""
 
     def make(self) -> Journal:
@@ -21,5 +26,21 @@ class TestOnSqlite(SharedJournalContract):
 
 
 @pytest.mark.usefixtures("postgres")
-class TestOnPostgres(TestOnSqlite):
+class TestJournalOnPostgres(TestJournalOnSqlite):
     """By a server."""
+
+
+class TestStoreOnSqlite(SharedTokenStoreContract):
+    """In a file."""
+
+    def make(self) -> TokenStore:
+        return DjangoTokenStore(keys=[KEY])
+
+
+@pytest.mark.usefixtures("postgres")
+class TestStoreOnPostgres(TestStoreOnSqlite):
+    """By a server, whose files are looked into as well."""
+
+    @pytest.fixture(autouse=True)
+    def _files_of_the_server(self, postgres: dict[str, str]) -> None:
+        self.folder = Path(postgres["HOST"]) / "data" / "base"

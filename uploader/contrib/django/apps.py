@@ -12,3 +12,9 @@ class UploaderConfig(AppConfig):
     label = "mmap_uploader"
     verbose_name = "Uploads"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Checks are found when their module is imported.
+        from uploader.contrib.django import checks
+
+        del checks

@@ -15,7 +15,7 @@ from django.db.utils import Error as AnyError
 from django.db.utils import ProgrammingError
 
 from uploader.contrib.django.crew import BUSY, Crew
-from uploader.errors import JournalError, UploaderError
+from uploader.errors import JournalError, TokenStoreError, UploaderError
 
 T = TypeVar("T")
 _MIGRATE: Final = "create its tables: python manage.py migrate mmap_uploader"
@@ -32,12 +32,22 @@ _PREPARE: Final = (
 
 
 class Base:
-    """A database by its alias in `DATABASES`; `what` it keeps names it in errors."""
+    """A database by its alias in `DATABASES`.
 
-    def __init__(self, alias: str, *, what: str = "the journal") -> None:
+    `what` it keeps names it in errors, which are of the class `failure`.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        *,
+        what: str = "the journal",
+        failure: type[JournalError] | type[TokenStoreError] = JournalError,
+    ) -> None:
         self.alias = alias
+        self._failure = failure
         self.place = f"{what} in the database {alias!r}"
-        self._crew = Crew(alias)
+        self._crew = Crew(alias, closed=lambda: failure(f"{self.place} is closed"))
 
     @property
     def is_joined(self) -> bool:
@@ -81,9 +91,9 @@ class Base:
             failure = self._named(error)
         raise failure
 
-    def _named(self, error: AnyError) -> JournalError:
+    def _named(self, error: AnyError) -> UploaderError:
         text = str(error).strip().partition("\n")[0]
-        failure = JournalError(f"{self.place}: {text or type(error).__name__}")
+        failure = self._failure(f"{self.place}: {text or type(error).__name__}")
         missing = isinstance(error, ProgrammingError) or "no such table" in text
         if missing:
             failure.hint(_MIGRATE)

@@ -14,13 +14,14 @@ import ctypes
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from uploader.errors import JournalError
+from uploader.errors import UploaderError
 from uploader.journals import forking
 
 T = TypeVar("T")
@@ -49,10 +50,14 @@ class _Shared:
 
 
 class Crew:
-    """Run work on connections to the database `alias` that nobody else uses."""
+    """Run work on connections to the database `alias` that nobody else uses.
 
-    def __init__(self, alias: str) -> None:
+    `closed` makes what is raised once it is closed.
+    """
+
+    def __init__(self, alias: str, *, closed: Callable[[], UploaderError]) -> None:
         self.alias = alias
+        self._refusal = closed
         self._closed = False
         self._begin()
         forking.watch(self)
@@ -70,7 +75,7 @@ class Crew:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         with self._shared.lock:
             if self._closed:
-                raise JournalError(f"the journal in the database {self.alias!r} is closed")
+                raise self._refusal()
             self._find_hands()
             self._shared.jobs.put((future, work))
         try:
@@ -191,6 +196,8 @@ def _mend(wrapper: BaseDatabaseWrapper) -> None:
 def own_connection(alias: str) -> BaseDatabaseWrapper:
     """Return a connection to the database of an alias that is set as ours must be."""
     wrapper: Any = connections.create_connection(alias)
+    # With DEBUG the last 9,000 statements would be kept.
+    wrapper.queries_log = deque(maxlen=0)
     given = wrapper.settings_dict
     options = {**given["OPTIONS"]}
     options.pop("pool", None)
