@@ -77,7 +77,7 @@ class Fleet:
     sandbox: Sandbox
     install: dict[str, Any] = field(default_factory=dict)
     conf: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
     accounts: int = 1
     workers: list[Worker] = field(default_factory=list)
     _random: random.Random = field(default_factory=lambda: random.Random(2026))
@@ -110,7 +110,7 @@ class Fleet:
             "tokens": str(self.folder / "tokens.json"),
             "install": self.install,
             "conf": self.conf,
-            "uploader": self.settings,
+            **self.more,
         }
 
     def start(
@@ -150,6 +150,22 @@ class Fleet:
             [sys.executable, "-c", script, *ids],
             cwd=ROOT, env={**os.environ, "FLEET": json.dumps(self.told(broker))}, check=True,
         )  # fmt: skip
+
+    def beat(self, broker: str) -> Worker:
+        """Start a `celery beat`."""
+        name = f"beat-{len(self.workers)}"
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "tests.fleet.scene", "beat",
+                 f"--schedule={self.folder / name}", "--pidfile="],
+                cwd=ROOT,
+                env={**os.environ, "FLEET": json.dumps(self.told(broker))},
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            )  # fmt: skip
+        worker = Worker(name, process, log)
+        self.workers.append(worker)
+        return worker
 
     def film(self, parts: float = 0.02) -> Path:
         """Write a film that no other one is like."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
 
 from uploader import Uploader
 from uploader.contrib.celery import by_transport, install
@@ -30,7 +31,21 @@ def token(transport: str, account: str | None) -> str:
 
 def make() -> Uploader:
     """Return what a process uploads with."""
-    return Uploader(journal=TOLD["journal"], credentials=token, **TOLD.get("uploader", {}))
+    limiter = None
+    if "limits" in TOLD:
+        from uploader.contrib.redis import RedisLimiter
+
+        limiter = RedisLimiter(TOLD["limits"], key="a key of sixteen bytes", slack=0.5)
+    return Uploader(journal=TOLD["journal"], credentials=token, limiter=limiter)
+
+
+@worker_ready.connect
+def show_metrics(**_: Any) -> None:
+    """Serve the sums over this worker's processes from its main process."""
+    if "FLEET_METRICS" in os.environ:
+        from uploader.instruments.metrics import serve
+
+        serve(int(os.environ["FLEET_METRICS"]))
 
 
 app = Celery("fleet", broker=TOLD.get("broker"))

@@ -133,7 +133,11 @@ def _locked(path: Path, *, exclusive: bool) -> Iterator[None]:
         return
     with (path / _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-        yield
+        try:
+            yield
+        finally:
+            # Closing is not enough where a worker was forked meanwhile: it holds the same opening.
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _pids(path: Path) -> set[int]:

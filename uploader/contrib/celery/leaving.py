@@ -10,13 +10,17 @@ method `spawn`) sees nothing, and ends its shift in time all the same.
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from celery import signals
+
+HEAVY: Final = ("uvloop", "aiofiles", "uploader.engine", "uploader.wire.aiohttp_wire")
+"""Imported before the forks: a process that replaces a killed one begins at once."""
 
 
 class Leaving:
@@ -77,6 +81,9 @@ def connect() -> None:
 def _begin(**_: Any) -> None:
     global _worker  # noqa: PLW0603 - one worker is one process
     _worker = Leaving()
+    for name in HEAVY:
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 def _tell(**_: Any) -> None:
