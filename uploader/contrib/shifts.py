@@ -25,6 +25,7 @@ from uploader.api import Uploader, UploadHandle
 from uploader.errors import (
     ConfigurationError,
     LeaseHeldError,
+    PausedError,
     SourceError,
     UploadCancelledError,
     UploaderError,
@@ -143,7 +144,12 @@ def run_shift(
         why = "every byte is confirmed"
         return ShiftResult(upload_id=upload_id, next=Next.LATER, why=why, result=result)
     if _is_future(uploader, after):
-        return _later(after, result, str(error or "it is due later"))
+        return _later(after, result, error.message if error is not None else "it is due later")
+    if isinstance(error, PausedError):
+        # Nothing to write down: what is paused is not due, and at once when the pause is lifted.
+        return ShiftResult(
+            upload_id=upload_id, next=Next.LATER, why=error.message, at=error.until, result=result
+        )
     took = time.monotonic() - began
     goes = leaving is not None and leaving.is_set()
     suspended = result is not None and result.outcome is Outcome.SUSPENDED
