@@ -184,6 +184,12 @@ OPTIONS: Final = (
     Option("POLL", "`PollPolicy()`", "Its fields, as a dict", _policy(PollPolicy)),
     Option("PREFLIGHT", "`False`", "Ask the destination whether it would take an upload", _flag),
     Option("SOURCE_MODE", '"auto"', f"One of {', '.join(SourceMode)}", SourceMode),
+    Option(
+        "DISPATCH",
+        "this process",
+        "What drives an upload that was ordered in the admin: a task, or a callable with its id",
+        _called,
+    ),
     Option("METRICS", "`True`", "Count for Prometheus", _flag),
     Option("SUBSCRIBERS", "`[]`", "Callables, or dotted paths, that get every event", _subscribers),
 )
@@ -227,10 +233,12 @@ def problems() -> Iterator[tuple[str, str]]:
 
 
 def seal_keys(values: Mapping[str, Any]) -> list[Secret]:
-    """Return the keys that seal: those given, or those that SECRET_KEY and its fallbacks make."""
-    if "SEAL_KEY" in values:
-        return list(values["SEAL_KEY"])
-    return [_derived(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    """Return the keys: those given, then those that SECRET_KEY and its fallbacks make.
+
+    So what was sealed before a key was given can be opened still.
+    """
+    derived = [_derived(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    return [*values.get("SEAL_KEY", ()), *derived]
 
 
 def _derived(key: str | bytes) -> Secret:

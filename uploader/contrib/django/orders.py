@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from django.conf import settings
-from django.utils.module_loading import import_string
-
 from uploader.api import Uploader
+from uploader.contrib.django import conf
 from uploader.errors import ConfigurationError, JournalError, UploadCancelledError
 from uploader.journal import ENDED, Entry, Lease, Pause, State
 from uploader.model import Outcome, UploadResult
@@ -36,10 +34,7 @@ def dispatcher(up: Uploader) -> Dispatch:
 
     Without it this process drives what was ordered, on the engine's thread.
     """
-    named = getattr(settings, "UPLOADER", {}).get("DISPATCH")
-    if named is None:
-        return up.take_up
-    target = import_string(named)
+    target = conf.chosen().get("DISPATCH", up.take_up)
     made: Dispatch = getattr(target, "delay", target)
     return made
 

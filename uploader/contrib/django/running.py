@@ -18,6 +18,7 @@ from uploader.api import Uploader
 from uploader.contrib.django import conf
 from uploader.contrib.django.credentials import StoredCredentials
 from uploader.contrib.django.journal import DjangoJournal
+from uploader.contrib.django.signals import announcer
 from uploader.contrib.django.store import DjangoTokenStore
 
 GRACE: Final = 2.0
@@ -50,12 +51,16 @@ class _Made:
         self.journal = DjangoJournal(using, keys=keys, environment=values.get("ENVIRONMENT"))
         self.store = DjangoTokenStore(values.get("TOKENS", using), keys=keys)
         stored = StoredCredentials(self.store, values.get("APPS", {}))
-        self.uploader = Uploader(
-            journal=self.journal,
-            credentials=values.get("CREDENTIALS", stored),
-            limiter=_limiter(values, keys),
-            **{name: values[key] for key, name in _FACE.items() if key in values},
-        )
+        own = {name: values[key] for key, name in _FACE.items() if key in values}
+        announce = announcer(lambda: self.journal)
+        self.settings: dict[str, Any] = {
+            **own,
+            "journal": self.journal,
+            "credentials": values.get("CREDENTIALS", stored),
+            "limiter": _limiter(values, keys),
+            "subscribers": [announce, *own.get("subscribers", ())],
+        }
+        self.uploader = Uploader(**self.settings)
 
     def close(self) -> None:
         self.uploader.close(GRACE)
@@ -80,6 +85,11 @@ def get_token_store() -> DjangoTokenStore:
 def journal_alias() -> str:
     """Return the alias of the journal's database."""
     return _get().journal.alias
+
+
+def get_settings() -> dict[str, Any]:
+    """Return what the uploader of this process was made with, for another one beside it."""
+    return dict(_get().settings)
 
 
 def close() -> None:
