@@ -6,8 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 from tests.cli.command import environment, finish, publishing, run, start, video
 from tests.cli.interrupting import run_until
 from transports.tiktok.sandbox import Sandbox
+from transports.tiktok.webhooks import handle
 from uploader import __version__
 
 
@@ -182,6 +185,65 @@ def test_the_sandbox_command_shows_broken_rules(
     ended = run_until(misbehave, capsys, monkeypatch, "sandbox", number=signal.SIGTERM)
 
     assert ended.code == 1
+
+
+def test_the_sandbox_command_sends_webhooks(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What becomes of a post is told to the address that was given, signed for the app it names."""
+    taken: queue.SimpleQueue[tuple[dict[str, str], bytes]] = queue.SimpleQueue()
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            taken.put((dict(self.headers), body))
+
+        def log_message(self, *said: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as hook:
+        thread = threading.Thread(target=hook.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{hook.server_port}/tiktok?key=kept"
+        served = start("sandbox", "--webhooks", url, env=environment())
+        assert served.stdout is not None
+        head = "".join(iter(served.stdout.readline, "Ctrl-C ends it. Requests:\n"))
+        variable, token = re.findall(r"export (\w+)=(\S+)", head)[0]
+        (secret,) = re.findall(r"TIKTOK_CLIENT_SECRET=(\S+)", head)
+        (example,) = re.findall(r"publish clip\.mp4 (.*)", head)
+        monkeypatch.setenv(variable, token)
+        assert run(capsys, "publish", clip, *example.split()).code == 0
+        headers, body = taken.get(timeout=10)
+        served.send_signal(signal.SIGINT)
+        ended = finish(served)
+        hook.shutdown()
+        thread.join()
+
+    event = handle(headers, body, secret=secret)
+    assert event.event == "post.publish.complete"
+    assert taken.empty()
+    assert f"200  webhook post.publish.complete  {event.publish_id}" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--to", "youtube", "--webhooks", "http://x/"],
+            "the sandbox of youtube sends no webhooks",
+        ),
+        (["--webhooks", "x"], "the address for webhooks is no URL"),
+    ],
+)
+def test_webhooks_that_cannot_be_sent(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit code 2, before anything listens."""
+    ended = run(capsys, "sandbox", *arguments)
+    assert ended.code == 2
+    assert said in ended.err
 
 
 def test_help_teaches_and_loads_nothing_heavy() -> None:

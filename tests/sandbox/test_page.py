@@ -96,7 +96,7 @@ def test_the_report_tells_what_arrived(sandbox: Sandbox, client: Client) -> None
     assert all(each["started"] <= each["ended"] <= told["now"] for each in chunks)
     assert told["totals"] == {
         "uploads": 1, "complete": 1, "failed": 0, "bytes": 2 * CHUNK + 5, "retries": 2,
-        "refused": 1, "faults": 1, "requests": 5, "violations": 0,
+        "refused": 1, "limited": 0, "faults": 1, "requests": 5, "violations": 0,
     }  # fmt: skip
     assert told["faults_pending"] == [
         {"operation": "put", "fault": "answered with a scripted status"}
@@ -131,6 +131,22 @@ def test_the_report_tells_limits(sandbox: Sandbox, client: Client) -> None:
     ]
     sandbox.clock.advance(60)
     assert [each["limit"] for each in state(client)["limits"]] == ["drafts"]
+
+
+def test_the_report_tells_who_passed_a_limit() -> None:
+    """Posts of a day where they are limited, and how often an account was answered 429."""
+    with Sandbox(switches=Switches(posts_a_day=9)) as sandbox, Client(sandbox) as client:
+        for _ in range(6):
+            client.init()
+        for _ in range(2):
+            assert client.call(INIT, order()).status == 429
+        told = state(client)
+    assert told["limited"] == {"sandbox-creator": 2}
+    assert told["totals"]["limited"] == 2
+    assert [(each["limit"], each["used"], each["most"]) for each in told["limits"]] == [
+        ("init", 6, 6),
+        ("posts", 6, 9),
+    ]
 
 
 def test_the_report_has_no_secret(lenient: Sandbox) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from django.http.request import HttpHeaders  # type: ignore[import-untyped]
+from django.http.request import HttpHeaders
 
 from tests.accounts.scene import accounts_of, kept
 from transports.tiktok import DirectPost

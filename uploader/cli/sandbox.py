@@ -23,12 +23,17 @@ LOOK_EVERY: Final = 0.1
 """Seconds between two looks at what has arrived."""
 
 
-def sandbox(*, to: str, port: int) -> int:
-    """Serve until a signal comes; return 1 when a client broke a rule, else 0."""
+def sandbox(*, to: str, port: int, webhooks: str | None = None) -> int:
+    """Serve until a signal comes; return 1 when a client broke a rule, else 0.
+
+    What becomes of posts is told to `webhooks`, once.
+    """
     factory = registry.load(to)
     peer = factory.sandbox(port=port)
     if peer is None:
         raise ConfigurationError(f"{to} has no sandbox").hint("`uploader transports` lists them")
+    if webhooks is not None:
+        _check_webhooks(to, peer, webhooks)
     try:
         peer.__enter__()
     except OSError as error:
@@ -41,12 +46,23 @@ def sandbox(*, to: str, port: int) -> int:
         while not stop.asked:
             with suppress(queue.Empty):
                 stop.inbox.get(timeout=LOOK_EVERY)
+            if webhooks is not None and not stop.asked:
+                peer.webhooks.send_news(webhooks)
             told.tell()
     # A strict sandbox raises what clients did wrong; it has been told already.
     with suppress(AssertionError):
         peer.__exit__(None, None, None)
     told.tell(last=True)
     return Exit.FAILED if told.violations else Exit.DONE
+
+
+def _check_webhooks(to: str, peer: Any, url: str) -> None:
+    if not hasattr(peer, "webhooks"):
+        raise ConfigurationError(f"the sandbox of {to} sends no webhooks")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError("the address for webhooks is no URL").hint(
+            "give one such as http://127.0.0.1:8000/tiktok"
+        )
 
 
 def _welcome(factory: TransportFactory, peer: Any) -> str:
@@ -102,6 +118,7 @@ class _Told:
         self._peer = peer
         self._next = 0
         self._open: list[Any] = []
+        self._delivered = 0
         self.violations = 0
 
     def tell(self, *, last: bool = False) -> None:
@@ -116,10 +133,19 @@ class _Told:
             else:
                 screen.say(_line(request))
         self._open = still
+        sent = self._peer.webhooks.sent if hasattr(self._peer, "webhooks") else []
+        for each in sent[self._delivered :]:
+            screen.say(_delivery(each))
+        self._delivered = len(sent)
         broken = self._peer.violations
         for text in broken[self.violations :]:
             screen.say(f"BROKEN RULE  {screen.plain(text)}")
         self.violations = len(broken)
+
+
+def _delivery(each: Any) -> str:
+    status = str(each.status or "no answer")
+    return screen.plain("  ".join([status, f"webhook {each.event}", each.about]))
 
 
 def _line(request: Any) -> str:

@@ -71,6 +71,10 @@ def plan(
 def sandbox(
     to: To = "tiktok",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 0,
+    webhooks: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Tell this address what becomes of posts."),
+    ] = None,
 ) -> None:
     """Serve a strict stand-in for a destination until Ctrl-C.
 
@@ -83,7 +87,7 @@ def sandbox(
     def command() -> int:
         from uploader.cli.sandbox import sandbox as run
 
-        return run(to=to, port=port)
+        return run(to=to, port=port, webhooks=webhooks)
 
     ended(command)
 

@@ -142,12 +142,18 @@ class Book:
             Usage(account, operation, used, PER_WINDOW[operation], WINDOW_SECONDS)
             for (account, operation), used in found.items()
         ]
-        waiting = Counter(post.account for post in self.posts if self._is_pending(post, now))
-        most = self.switches.pending_drafts
-        drafts = [
-            Usage(name, "drafts", count, most, DAY_SECONDS) for name, count in waiting.items()
+        days = {"drafts": self.switches.pending_drafts, "posts": self.switches.posts_a_day}
+        counts = {
+            "drafts": Counter(post.account for post in self.posts if self._is_pending(post, now)),
+            "posts": Counter(post.account for post in self.posts if self._is_of_today(post, now)),
+        }
+        daily = [
+            Usage(account, name, count, most, DAY_SECONDS)
+            for name, most in days.items()
+            if most is not None
+            for account, count in counts[name].items()
         ]
-        return sorted(rates + drafts, key=lambda each: (each.account, each.limit))
+        return sorted(rates + daily, key=lambda each: (each.account, each.limit))
 
     # -- posts -----------------------------------------------------------------------------------
 
@@ -212,11 +218,11 @@ class Book:
 
     def posts_today(self, account: str) -> int:
         """Return how many posts of the last 24 hours were opened for an account, drafts aside."""
-        since = self.clock.now() - DAY_SECONDS
-        return sum(
-            post.account == account and not post.inbox and post.created > since
-            for post in self.posts
-        )
+        now = self.clock.now()
+        return sum(post.account == account and self._is_of_today(post, now) for post in self.posts)
+
+    def _is_of_today(self, post: Post, now: float) -> bool:
+        return not post.inbox and post.created > now - DAY_SECONDS
 
     def finish_draft(self, post: Post) -> int:
         """Let the creator make a public post of a draft; return its id."""

@@ -9,7 +9,7 @@ const CHUNKS = 300; // rows of the newest PUTs; the picture shows all
 const LIMITS = 60;
 const LIMIT_NAMES = {
   creator_info: "creator info", init: "video init", inbox_init: "draft init",
-  content_init: "photo init", status: "status", drafts: "drafts waiting",
+  content_init: "photo init", status: "status", drafts: "drafts waiting", posts: "posts",
 };
 const at = (id) => document.getElementById(id);
 const count = (number) => number.toLocaleString("en");
@@ -189,7 +189,10 @@ function violations(found) {
 
 function limits(found) {
   const fullest = [...found.limits].sort((one, other) => other.used / other.most - one.used / one.most);
-  at("limits").replaceChildren(...fullest.slice(0, LIMITS).map((each) => {
+  const passed = Object.entries(found.limited).sort((one, other) => other[1] - one[1]);
+  const told = passed.slice(0, LIMITS).map(([account, times]) => make("li", {},
+    make("bdi", {}, account), make("span", { class: "state", "data-kind": "refused" }, `answered 429 ${count(times)} time${times === 1 ? "" : "s"}`)));
+  at("limits").replaceChildren(...told, ...fullest.slice(0, LIMITS).map((each) => {
     const name = `${each.account}: ${LIMIT_NAMES[each.limit] ?? each.limit}`;
     const window = each.seconds === 60 ? "a minute" : each.seconds === 86400 ? "a day" : seconds(each.seconds);
     const meter = make("meter", { min: 0, max: each.most, low: each.most * 0.6, high: each.most * 0.9, optimum: 0, value: each.used, "aria-label": name });

@@ -73,6 +73,7 @@ def report(
             }
             for each in book.usage()
         ],
+        "limited": dict(book.limited),
         "webhooks": [
             {
                 "time": each.time,
@@ -111,6 +112,7 @@ def _totals(book: Book, posts: list[dict[str, Any]]) -> dict[str, int]:
         "bytes": sum(post["received"] for post in posts if not post["pulled_from"]),
         "retries": sum(post["retries"] for post in posts),
         "refused": sum(post["refused"] for post in posts),
+        "limited": sum(book.limited.values()),
         "faults": sum(request.fault for request in list(book.requests)),
         "requests": len(book.requests),
         "violations": len(book.violations),

@@ -130,6 +130,13 @@ class Webhooks:
             self.due.append((url, notice))
         return answers
 
+    def send_news(self, url: str, *, times: int = 1, signature: Signature = "good") -> list[Notice]:
+        """Deliver what has become of all posts since the last time; return what was delivered."""
+        found = self.news(signature=signature)
+        for notice in found:
+            self.send(url, notice, times=times)
+        return found
+
     def send_again(self, accept: Callable[[Notice], bool] = lambda notice: True) -> list[int]:
         """Deliver once more what was not answered 200, in order."""
         waiting, self.due = self.due, []
@@ -165,13 +172,13 @@ class Webhooks:
 
 def _post(url: str, notice: Notice) -> int:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port or 80, timeout=_TIMEOUT
-    )
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
+    target = parts._replace(scheme="", netloc="", path=parts.path or "/", fragment="").geturl()
     try:
-        connection.request("POST", parts.path or "/", notice.body, dict(notice.headers))
+        connection.request("POST", target, notice.body, dict(notice.headers))
         return connection.getresponse().status
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return 0
     finally:
         connection.close()
