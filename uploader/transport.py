@@ -26,9 +26,9 @@ Obligations:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from uploader.errors import Recovery, TransportError
@@ -44,6 +44,7 @@ from uploader.model import (
     UploadSpec,
 )
 from uploader.secret import Secret
+from uploader.tokens import AccountTokens
 
 T = TypeVar("T")
 Flow: TypeAlias = Generator[Request, Response, T]
@@ -248,9 +249,6 @@ class CodeMeaning:
         return f"{self.says}: {self.advice}"
 
 
-class TransportFactory(Protocol):
-    """What an entry point of the group `uploader.transports` loads.
-
 class Preflight(Protocol):
     """What tells of one upload, before anything is sent, whether its destination would take it.
 
@@ -281,6 +279,77 @@ class Preflight(Protocol):
         ...
 
 
+class Level(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    """It works, or may work, and somebody should know."""
+    FAIL = "fail"
+    """Uploads fail until somebody acts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one check found: a sentence with its numbers, and what to do next where that is known.
+
+    `facts` are the same numbers, JSON-able, for scripts. No secret is in any of them.
+    """
+
+    check: str
+    level: Level
+    says: str
+    advice: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Examination(Protocol):
+    """What `uploader doctor` lends a transport's checks: whose account, and a way to ask.
+
+    `fields` are named options such as a base URL. A destination made of these takes `access_token`
+    and `credentials` as they are; `tokens` is what a token store keeps of the account, or `None`.
+    """
+
+    @property
+    def account(self) -> str | None: ...
+
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+
+    @property
+    def access_token(self) -> Secret | None: ...
+
+    @property
+    def credentials(self) -> CredentialSource | None: ...
+
+    @property
+    def tokens(self) -> AccountTokens | None: ...
+
+    def now(self) -> float:
+        """Return the wall clock's seconds."""
+        ...
+
+    def call(self, destination: Destination, operation: str, make: Callable[[], Flow[T]]) -> T:
+        """Drive a flow, signed; it is tried again only where that is proved to be harmless."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a server is asked that cannot be asked without opening something.
+
+    At most `inits` uploads are opened; no byte is sent into any of them. `says` tells a person what
+    is left behind. `run` yields the findings, each as soon as it is had.
+    """
+
+    inits: int
+    says: str
+    run: Callable[[], Iterator[Finding]]
+
+
+class TransportFactory(Protocol):
+    """What an entry point of the group `uploader.transports` loads.
+
     `token_variable` names the environment variable that the command takes the access token from,
     "" where none is needed.
     Optional: `schemes`, the URL schemes that `uploader put FILE URL` finds it by, and
@@ -291,11 +360,14 @@ class Preflight(Protocol):
     `accounts(store, app, *, base_url)`, credentials with `login`, `add` and `revoke`, and
     `account_variables`, the environment variables whose values `app` holds by name, and
     `account_transport` where the accounts are kept under another transport's name.
+    For `uploader doctor`: `hosts(fields)`, the origins that uploads go to, each with whether it is
+    needed by every upload; `checks(examination)`, an iterator of findings about an account; and
+    `probe(examination)`, a `Probe` of the rules that a server's documentation leaves open.
+    `preflight(destination)` returns what checks an upload before it is sent, a `Preflight`; it is
+    found by the name of the destination's transport.
     `sandbox()` returns a context manager that runs a local stand-in, or `None` where the
     destination has none; it has `.base_url` and `.access_token`.
     """
-    `preflight(destination)` returns what checks an upload before it is sent, a `Preflight`; it is
-    found by the name of the destination's transport.
 
     name: str
     summary: str

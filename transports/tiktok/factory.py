@@ -5,7 +5,7 @@ Rule: cheap to import; the sandbox and its server load when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from transports.tiktok.catalogue import MEANINGS
@@ -17,11 +17,13 @@ from transports.tiktok.destination import (
     TikTokAccount,
 )
 from transports.tiktok.destination_remote import PhotoPost, PullPost
+from transports.tiktok.hosts import API_URL
 from transports.tiktok.limits import TikTokLimits
+from transports.tiktok.paths import Endpoint
 from uploader.errors import ConfigurationError
 from uploader.secret import Secret
 from uploader.tokens import TokenStore
-from uploader.transport import Capabilities, DestinationOption
+from uploader.transport import Capabilities, DestinationOption, Examination, Finding, Probe
 
 _ACCOUNT: Final = DestinationOption(name="account", help="whose post it is")
 _CHUNK_SIZE: Final = DestinationOption(name="chunk_size", help="bytes per chunk")
@@ -83,10 +85,25 @@ class TikTokFactory:
     ) -> Any:
         """Return the accounts of an app, whose key and secret come under `account_variables`."""
         from transports.tiktok.accounts import TikTokAccounts
-        from transports.tiktok.hosts import API_URL
 
         key, secret = (app[name] for name in self.account_variables)
         return TikTokAccounts(store, key.reveal(), secret, base_url=base_url or API_URL)
+
+    def hosts(self, fields: Mapping[str, Any]) -> Sequence[tuple[str, bool]]:
+        from transports.tiktok.checkup import hosts
+
+        return hosts(fields)
+
+    def checks(self, examination: Examination) -> Iterator[Finding]:
+        from transports.tiktok.checkup import checks
+
+        return checks(examination, _account_of(examination))
+
+    def probe(self, examination: Examination) -> Probe:
+        from transports.tiktok.probe import probe
+
+        # What is never posted counts for no day's posts.
+        return probe(examination, _account_of(examination, TikTokLimits(posts_a_day=0)))
 
     def preflight(self, destination: TikTokAccount) -> Any:
         from transports.tiktok.preflight import PostCheck
@@ -106,8 +123,22 @@ class TikTokInboxFactory(TikTokFactory):
     summary = "TikTok draft: video sent to a creator's inbox, to be finished in the app"
     options = (_ACCOUNT, _CHUNK_SIZE, _BASE_URL)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return TikTokLimits().capabilities(init=Endpoint.INBOX_INIT)
+
     def destination(self, access_token: Secret | None, fields: Mapping[str, Any]) -> TikTokAccount:
         return super().destination(access_token, {**fields, "post": InboxDraft.kind})
+
+
+def _account_of(examination: Examination, limits: TikTokLimits | None = None) -> TikTokAccount:
+    return TikTokAccount(
+        account=examination.account,
+        access_token=examination.access_token,
+        credentials=examination.credentials,
+        base_url=str(examination.fields.get("base_url") or API_URL),
+        limits=limits or TikTokLimits(),
+    )
 
 
 TIKTOK = TikTokFactory()

@@ -14,7 +14,9 @@ import typer
 from uploader import __version__
 from uploader.cli import (
     words_account,
+    words_doctor,
     words_keeping,
+    words_pausing,
     words_putting,
     words_resuming,
     words_sending,
@@ -73,10 +75,14 @@ app.command("list")(words_keeping.listing)
 app.command(no_args_is_help=True)(words_keeping.show)
 app.command(no_args_is_help=True)(words_resuming.resolve)
 app.command(no_args_is_help=True)(words_sending.enqueue)
+app.command(no_args_is_help=True)(words_pausing.retry)
+app.command()(words_pausing.pause)
+app.command()(words_pausing.unpause)
 app.command(no_args_is_help=True)(words_keeping.forget)
 app.command(no_args_is_help=True)(words_keeping.prune)
 app.command(no_args_is_help=True)(words_trying.plan)
 app.command(no_args_is_help=True)(words_trying.explain)
+app.command()(words_doctor.doctor)
 app.command()(words_trying.demo)
 app.command()(words_trying.sandbox)
 app.command()(words_trying.transports)
