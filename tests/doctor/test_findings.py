@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import os
 import re
+import shutil
 import ssl
 from pathlib import Path
 from typing import Any
@@ -129,8 +130,8 @@ def test_a_full_disk_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: Level
 ) -> None:
     """A journal that cannot grow stops uploads."""
-    usage = machine.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage._replace(free=free))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
     assert machine.of_disk(Place(tmp_path / "uploads.db")).level is level
 
 
