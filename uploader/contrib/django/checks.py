@@ -35,8 +35,8 @@ def _unwise() -> Iterator[CheckMessage]:
         yield Warning(
             "UPLOADER has no SEAL_KEY: tokens are sealed with a key that SECRET_KEY makes, and are"
             " lost with it",
-            hint="give a key of its own: python -m uploader.journals.sealing makes one; put those"
-            " of SECRET_KEY behind it until nothing is sealed with them any more",
+            hint="python -m uploader.journals.sealing makes one; what is sealed already stays"
+            " readable as long as SECRET_KEY is in the settings",
             id=f"{LABEL}.W001",
         )
     alias = values.get("JOURNAL", "default")

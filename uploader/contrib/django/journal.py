@@ -154,6 +154,11 @@ class DjangoJournal:
         found = self._base.joining(lambda: self._read(self._rows.filter(upload_id=upload_id)))
         return found[0] if found else None
 
+    def standing(self, identity: str) -> Entry | None:
+        rows = self._rows.filter(identity=identity).exclude(state__in=DEAD).order_by("-id")[:1]
+        found = self._base.joining(lambda: self._read(rows))
+        return found[0] if found else None
+
     def find(self, prefix: str, limit: int = 100) -> Sequence[Entry]:
         if not prefix:
             return []
@@ -380,7 +385,7 @@ class DjangoJournal:
                 row = None if again else self._standing(entry.identity)
                 fresh = row is None
                 if row is None:
-                    row = self._insert(entry, columns)
+                    row = self._insert(entry, columns, again=again)
                 found = replace(self._entry(row), holder=self._holder(row))
                 rules.check_key(found, entry)
                 free = rules.may_be_driven(found) and found.holder is None
@@ -393,9 +398,11 @@ class DjangoJournal:
             upload_id=entry.upload_id,
         ).hint("try again")
 
-    def _insert(self, entry: Entry, columns: Mapping[str, Any]) -> Upload:
-        # Dead ones, and those that are repeated on purpose, stand no longer.
-        Upload.objects.using(self.alias).filter(standing=entry.identity).update(standing=None)
+    def _insert(self, entry: Entry, columns: Mapping[str, Any], *, again: bool) -> Upload:
+        # Dead ones, and those that are repeated on purpose, stand no longer. Another one does: it
+        # was recorded a moment ago, and this one is refused.
+        standing = Upload.objects.using(self.alias).filter(standing=entry.identity)
+        (standing if again else standing.filter(state__in=DEAD)).update(standing=None)
         now = self._now()
         row = Upload(**{**columns, "created": now, "updated": now, "standing": entry.identity})
         # Neither `save` nor its signals: this row is the journal's business alone.
