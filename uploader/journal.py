@@ -237,6 +237,10 @@ class Journal(Protocol):
 
     def get(self, upload_id: str) -> Entry | None: ...
 
+    def standing(self, identity: str) -> Entry | None:
+        """Return the entry that stands in the way of a new one of this identity, if any."""
+        ...
+
     def find(self, prefix: str, limit: int = 100) -> Sequence[Entry]:
         """Return the entries whose ids begin with `prefix`, by id; none for an empty one."""
         ...

@@ -14,6 +14,7 @@ QUESTIONS = {
     "latest of states": lambda journal: journal.latest(states=[State.DONE, State.FAILED]),
     "due": lambda journal: journal.due(),
     "referred": lambda journal: journal.referred("tiktok", "v_pub~1"),
+    "standing": lambda journal: journal.standing("identity of 1"),
     "get": lambda journal: journal.get("1"),
     "find": lambda journal: journal.find("1"),
     "parts": lambda journal: journal.parts("1"),

@@ -16,6 +16,7 @@ from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_there
 from uploader.engine.claiming import Wish, recorded
+from uploader.engine.retrying import Lost, Retry
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
 from uploader.journal import Pause
 from uploader.model import Session, UploadResult, UploadSpec
@@ -160,6 +161,19 @@ class AsyncUploader(Face):
     async def pauses(self) -> Sequence[Pause]:
         """Return what is paused, the longest first."""
         return await asyncio.to_thread(self._pauses)
+
+    async def retry(
+        self,
+        *,
+        error: str | None = None,
+        since: float | None = None,
+        transport: str | None = None,
+        account: str | None = None,
+        dry_run: bool = False,
+    ) -> Sequence[Retry]:
+        """Take uploads that failed up again, as `Uploader.retry`."""
+        wanted = Lost(error=error, since=since, transport=transport, account=account)
+        return await asyncio.to_thread(self._retry, wanted, dry_run=dry_run)
 
     async def resolve(self, upload_id: str) -> UploadResult:
         """Ask the destination how a recorded upload stands; no byte of it is sent."""

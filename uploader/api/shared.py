@@ -29,6 +29,8 @@ from uploader.engine.claiming import (
 )
 from uploader.engine.feeding import Feed
 from uploader.engine.logbook import Logbook
+from uploader.engine.retrying import Lost, Retry
+from uploader.engine.retrying import retry as record_anew
 from uploader.engine.run import UploadRun
 from uploader.engine.stopping import StopReason
 from uploader.engine.streaming import StreamRun
@@ -379,6 +381,9 @@ class Face:
 
     def _pauses(self) -> Sequence[Pause]:
         return self.journal.pauses()
+
+    def _retry(self, wanted: Lost, *, dry_run: bool) -> Sequence[Retry]:
+        return record_anew(self.journal, wanted, now=self.now(), dry_run=dry_run)
 
     def _tell_of_pause(self, event: Event) -> None:
         async def told(engine: Engine) -> None:

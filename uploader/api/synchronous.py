@@ -16,6 +16,7 @@ from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_here
 from uploader.engine.claiming import Wish, recorded
+from uploader.engine.retrying import Lost, Retry
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
 from uploader.journal import Pause
 from uploader.model import Session, UploadResult, UploadSpec
@@ -190,6 +191,25 @@ class Uploader(Face):
     def pauses(self) -> Sequence[Pause]:
         """Return what is paused, the longest first."""
         return self._pauses()
+
+    def retry(
+        self,
+        *,
+        error: str | None = None,
+        since: float | None = None,
+        transport: str | None = None,
+        account: str | None = None,
+        dry_run: bool = False,
+    ) -> Sequence[Retry]:
+        """Take uploads that failed up again; `resume_all` then sends them.
+
+        Each becomes an upload of its own, of the same identity, whose `fields["retry_of"]` names
+        the failed one: nothing is posted twice, and what is UNKNOWN or DONE is never among them.
+        `error` is a code of ours or the destination's, `since` seconds since the epoch. With
+        `dry_run` nothing is recorded.
+        """
+        wanted = Lost(error=error, since=since, transport=transport, account=account)
+        return self._retry(wanted, dry_run=dry_run)
 
     def resolve(self, upload_id: str) -> UploadResult:
         """Ask the destination how a recorded upload stands; no byte of it is sent."""

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from uploader import registry
-from uploader.cli import journals, screen
+from uploader.cli import journals, pauses, screen
 from uploader.cli.exits import Exit
 from uploader.cli.journals import Place
 from uploader.cli.screen import plain
@@ -25,7 +25,7 @@ from uploader.cli.sizes import show_size
 from uploader.cli.states import Meaning, meaning
 from uploader.cli.times import iso, show_moment
 from uploader.errors import UploaderError
-from uploader.journal import Entry, State
+from uploader.journal import Entry, Pause, State
 from uploader.transport import Capabilities
 
 COLOURS: Final = {
@@ -42,12 +42,23 @@ def listing(*, journal: Path | None, states: Sequence[State] | None, limit: int,
     """Show the uploads that changed last and return the exit code."""
     where = journals.place(journal)
     entries: Sequence[Entry] = []
+    standing: Sequence[Pause] = []
     if where.named or where.exists:
         with journals.opened(where) as book:
             entries = book.latest(limit, states=states or None)
+            standing = book.pauses()
     if json:
-        screen.document({"exit_code": 0, "uploads": [as_document(entry) for entry in entries]})
-    elif entries:
+        screen.document(
+            {
+                "exit_code": 0,
+                "uploads": [as_document(entry) for entry in entries],
+                "pauses": [pauses.as_document(each) for each in standing],
+            }
+        )
+        return Exit.DONE
+    for each in standing:
+        screen.remark(plain(pauses.line(each)))
+    if entries:
         console = screen.stdout()
         console.print(_table(entries, wide=console.width >= WIDE))
     else:
@@ -60,11 +71,15 @@ def show(upload_id: str, *, journal: Path | None, json: bool) -> int:
     where = journals.place(journal)
     with journals.opened(where) as book:
         entry = journals.find(book, upload_id)
+        held = pauses.of(entry, book.pauses())
     means = meaning(entry, limits_of(entry), time.time())
     if json:
-        screen.document({"exit_code": 0, **as_document(entry), **_advice(means, entry, where)})
+        document = {**as_document(entry), "pauses": [pauses.as_document(each) for each in held]}
+        screen.document({"exit_code": 0, **document, **_advice(means, entry, where)})
     else:
         screen.stdout().print(_page(entry, means, where))
+        for each in held:
+            screen.say(plain(pauses.line(each)))
     return Exit.DONE
 
 

@@ -71,6 +71,8 @@ _WORDS: Final[tuple[tuple[type[errors.UploaderError], str, str], ...]] = (
      "look at the account; resolve asks again; never send it again before that"),
     (errors.RetriesExhaustedError, "it was tried often enough; the last failure is in `last`",
      "resume it later: it goes on where it stopped"),
+    (errors.PausedError, "somebody has paused uploads, or too many accounts were refused alike",
+     "read who and why; nothing is lost, and it goes on when the pause is lifted"),
     (errors.UploadCancelledError, "it was stopped by somebody here",
      "resume or publish it when it is wanted"),
 )  # fmt: skip

@@ -63,6 +63,19 @@ def moment_of(text: str) -> float:
     return _read(lambda words: parse_moment(words, time.time()), text)
 
 
+def past_of(text: str) -> float:
+    """Read a time, or how long ago it was."""
+    now = time.time()
+
+    def parse(words: str) -> float:
+        try:
+            return now - parse_duration(words)
+        except ValueError:
+            return parse_moment(words, now)
+
+    return _read(parse, text)
+
+
 def level_of(level: LogLevel | None) -> str | None:
     """Return the level's name."""
     return str(level) if level is not None else None

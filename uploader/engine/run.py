@@ -387,7 +387,10 @@ class UploadRun:
         session = replace(session, created_at=created_at, plan=None)
         self._course.session = prepared.session = session
         await self._log.save(
-            state=State.SENDING, session=session, fields=dict(session.fields), **changes
+            state=State.SENDING,
+            session=session,
+            fields={**self._log.entry.fields, **session.fields},
+            **changes,
         )
         self.teller.tell(events.SessionCreated, seconds=self._clock.monotonic() - began)
         return session

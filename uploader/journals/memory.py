@@ -129,6 +129,11 @@ class MemoryJournal:
             row = self._rows.get(upload_id)
             return self._shown(row) if row is not None else None
 
+    def standing(self, identity: str) -> Entry | None:
+        with self._lock:
+            row = self._standing(identity)
+            return self._shown(row) if row is not None else None
+
     def find(self, prefix: str, limit: int = 100) -> Sequence[Entry]:
         with self._lock:
             ids = sorted(name for name in self._rows if prefix and name.startswith(prefix))

@@ -156,6 +156,10 @@ class SqliteJournal:
             rows = self._select(db, "WHERE upload_id = ?", upload_id)
             return rows[0] if rows else None
 
+    def standing(self, identity: str) -> Entry | None:
+        with self._reading() as db:
+            return self._standing(db, identity)
+
     def find(self, prefix: str, limit: int = 100) -> Sequence[Entry]:
         if not prefix:
             return []

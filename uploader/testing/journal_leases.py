@@ -85,6 +85,23 @@ class LeaseContract(JournalFrame):
 
         assert (third.entry.upload_id, third.lease) == (new.upload_id, None)
 
+    def test_what_stands_in_the_way_can_be_asked_for(self, journal: Journal) -> None:
+        """Whatever stands, but for what has failed or was cancelled; nothing is recorded by it."""
+        assert journal.standing("identity") is None
+        for state in sorted(DEAD):
+            self.ended(journal, state, identity="identity")
+        assert journal.standing("identity") is None
+        old = self.ended(journal, State.DONE, identity="identity")
+        assert journal.standing("identity") == old
+
+        new = journal.claim(self.entry(identity="identity"), TTL, again=True)
+        standing = journal.standing("identity")
+
+        assert standing is not None
+        assert (standing.upload_id, standing.runs) == (new.entry.upload_id, 1)
+        assert standing.holder
+        assert journal.standing("identit") is None
+
     def test_a_repeat_that_failed_does_not_hide_what_was_done(self, journal: Journal) -> None:
         """What is posted is posted, whatever became of a second attempt."""
         old = self.ended(journal, State.DONE)
