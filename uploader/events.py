@@ -146,11 +146,14 @@ class RequestFinished(Event):
 class LimitReached(Event):
     """A request waits until a limit of its account lets it out."""
 
+    account: str | None
     operation: str
     seconds: float
     """How long, as far as can be told now."""
     limit: str
     """Which one, such as `6 posts a minute`; empty where the server said so."""
+    time: float
+    """The wall clock's seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

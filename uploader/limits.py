@@ -50,7 +50,8 @@ class Rate:
         """Return it for people: "6 posts a minute"."""
         span = _SPANS.get(self.window)
         per = f"a {span}" if span is not None else f"in {self.window:g} s"
-        return f"{self.amount:,} {self.noun} {per.replace('a hour', 'an hour')}"
+        noun = self.noun.removesuffix("s") if self.amount == 1 else self.noun
+        return f"{self.amount:,} {noun} {per.replace('a hour', 'an hour')}"
 
 
 class Limiter(Protocol):

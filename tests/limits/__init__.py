@@ -1,0 +1,1 @@
+"""Limits of accounts: windows, turns, uploads that wait, a Redis that processes share."""

@@ -21,23 +21,34 @@ Make = Callable[..., Any]
 
 
 class SwiftClock:
-    """Time that passes `factor` times as fast as it does."""
+    """Time that stands still until `go`, and then passes `factor` times as fast as it does."""
 
     def __init__(self, factor: float) -> None:
-        self.factor = factor
-        self._began = time.monotonic()
+        self._factor = factor
+        self._went: float | None = None
+
+    def go(self) -> None:
+        """Let time pass from now on."""
+        self._went = time.monotonic()
 
     def monotonic(self) -> float:
-        return 1_000.0 + (time.monotonic() - self._began) * self.factor
+        """Return the seconds since an epoch of its own."""
+        passed = 0.0 if self._went is None else time.monotonic() - self._went
+        return 1_000.0 + passed * self._factor
 
     def time(self) -> float:
+        """Return the wall clock's seconds."""
         return 1_790_000_000.0 + self.monotonic()
 
     def draw(self) -> float:
+        """Return anything in [0, 1)."""
         return random.random()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.factor)
+        """Wait until so much time has passed."""
+        until = self.monotonic() + seconds
+        while (left := until - self.monotonic()) > 0:
+            await asyncio.sleep(min(left / self._factor, 0.02))
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +59,8 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def swift() -> SwiftClock:
-    """Let a minute pass in a second."""
-    return SwiftClock(60.0)
+    """Let a minute pass in half a second, once time passes."""
+    return SwiftClock(120.0)
 
 
 @pytest.fixture
@@ -67,6 +78,7 @@ def sandbox(still: FakeClock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def seen() -> list[Event]:
+    """Collect events."""
     return []
 
 
@@ -92,11 +104,13 @@ def posts_on(sandbox: Sandbox) -> Make:
 
 @pytest.fixture
 def post(sandbox: Sandbox) -> Make:
+    """Make posts on the sandbox."""
     return posts_on(sandbox)
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
+    """A small video."""
     return make_clip(tmp_path / "clip.mp4", 1000)
 
 

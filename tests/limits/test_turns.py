@@ -21,10 +21,12 @@ class HandClock(FakeClock):
     def __init__(self) -> None:
         super().__init__()
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self.someone_sleeps = asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self.now + seconds, woken))
+        self.someone_sleeps.set()
         await woken
 
     async def move(self, seconds: float) -> None:
@@ -64,20 +66,23 @@ async def settle() -> None:
 
 
 def unheard(seconds: float, rate: Rate | None) -> None:
-    pass
+    """Nobody is told."""
 
 
 def take(turns: Turns, account: str = "acme", *rates: Rate) -> asyncio.Task[Permit]:
+    """Ask for a turn."""
     return asyncio.ensure_future(turns.take(account, rates or (MINUTE,), heard=unheard))
 
 
 @pytest.fixture
 def clock() -> HandClock:
+    """Stand still until it is moved."""
     return HandClock()
 
 
 @pytest.fixture
 def turns(clock: HandClock) -> Turns:
+    """Let everybody wait for three minutes and a bit."""
     return Turns(clock, None, 200.0)
 
 
@@ -199,8 +204,7 @@ async def test_a_shared_limiter_counts_too(clock: HandClock) -> None:
     shared = Shared(7.0)
     turns = Turns(clock, shared, 30.0)
     asked = take(turns)
-    while not clock._sleepers:
-        await asyncio.sleep(0.001)
+    await clock.someone_sleeps.wait()
     assert not asked.done()
     await clock.move(7.0)
     permit = await asked
@@ -232,8 +236,7 @@ async def test_without_the_shared_limiter_nothing_is_opened(clock: HandClock) ->
     question = await take(turns, "acme", ASKS)
     assert question is not None
     opening = take(turns)
-    while not clock._sleepers:
-        await asyncio.sleep(0.001)
+    await clock.someone_sleeps.wait()
     assert not opening.done()
     await clock.move(1.0)
     with pytest.raises(LimitsError, match="no Redis"):

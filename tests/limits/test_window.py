@@ -15,6 +15,7 @@ spans = st.floats(0.5, 100)
 
 
 def rate_of(amount: int, window: float) -> Rate:
+    """Return a rate of these numbers."""
     return Rate(name="r", operation="o", amount=amount, window=window)
 
 
@@ -26,7 +27,7 @@ def rate_of(amount: int, window: float) -> Rate:
 def test_no_window_ever_holds_more_than_the_amount(
     amount: int, window: float, steps: list[tuple[float, float]]
 ) -> None:
-    """Whenever the server counts: each one late, and the one that it would be too many for early."""
+    """Whenever the server counts: earlier ones late, and the one that would be too many early."""
     rate, counted, now = rate_of(amount, window), MovingWindow(), 0.0
     sent: list[float] = []
     answered: list[float] = []

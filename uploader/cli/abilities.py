@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from uploader import registry
@@ -87,6 +87,7 @@ def facts(ability: Ability) -> dict[str, str]:
         "resumes at": "any byte" if limits.accepts_partial else "a part",
         "no way back after": _MOMENTS[limits.irreversible],
         "must end within": _lifetime(limits.session_lifetime),
+        "an account's limits": ", ".join(rate.words for rate in limits.rates) or "no limit",
         "needs": ability.offer.requirement if ability.offer and ability.offer.extra else "nothing",
     }
 
@@ -124,6 +125,7 @@ def as_document(ability: Ability) -> dict[str, Any]:
             "digests": sorted(limits.digests),
             "unknown_size": limits.unknown_size,
             "reopens": limits.reopens,
+            "rates": [asdict(rate) for rate in limits.rates],
         },
     }
 

@@ -18,6 +18,7 @@ from uploader.cli.journals import Place
 from uploader.cli.logs import LogFormat
 from uploader.cli.progress import display
 from uploader.cli.stop import Stop
+from uploader.cli.waits import Waits
 from uploader.errors import ConfigurationError, JournalError, LeaseHeldError
 from uploader.model import Outcome
 from uploader.transport import CredentialSource
@@ -59,6 +60,7 @@ def run(
         said: dict[str, Any] = {
             "max_uploads": manner.concurrency,
             "bandwidth": manner.bandwidth,
+            "subscribers": (*own.get("subscribers", ()), *_waits(manner)),
             "preflight": manner.preflight,
             "registry": collected,
             "metrics": manner.metrics is not None,
@@ -81,6 +83,11 @@ def run(
         code = Exit.INTERRUPTED if stop.asked else exit_of(end.result for end in ends)
         report(ends, code, where=where, json=manner.json, variable=variable)
         return stop.leave(code)
+
+
+def _waits(manner: Manner) -> tuple[Waits, ...]:
+    """Return what tells of waits, where the log does not."""
+    return () if manner.log_format == "json" else (Waits(),)
 
 
 def open_journal(uploader: Uploader, where: Place) -> None:

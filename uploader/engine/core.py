@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from uploader.engine.breaking import Breaker
 from uploader.engine.caller import FlowCaller
@@ -178,7 +178,7 @@ class _Unheard:
     def retry_scheduled(self, operation: str, attempt: int, wait: float, error: str) -> None:
         pass
 
-    def held_back(self, operation: str, seconds: float, limit: str) -> None:
+    def held_back(self, **facts: Any) -> None:
         pass
 
     def waited(self, operation: str, seconds: float) -> None:

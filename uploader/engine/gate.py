@@ -30,7 +30,9 @@ class Later(Exception):
 class Waiter(Protocol):
     """Who is told of waits."""
 
-    def held_back(self, operation: str, seconds: float, limit: str) -> None: ...
+    def held_back(self, **facts: Any) -> None:
+        """Hear the facts of a `LimitReached`."""
+        ...
 
     def waited(self, operation: str, seconds: float) -> None: ...
 
@@ -44,9 +46,12 @@ class Gate:
         account: str,
         rates: Mapping[str, tuple[Rate, ...]],
         waiter: Waiter,
+        *,
+        name: str | None,
     ) -> None:
-        """`rates` are those of each operation that is counted."""
+        """`rates` are those of each operation that is counted, `name` is the account's."""
         self._turns = turns
+        self._name = name
         self._account = account
         self._rates = rates
         self._waiter = waiter
@@ -71,7 +76,10 @@ class Gate:
         rates: dict[str, tuple[Rate, ...]] = {}
         for rate in settings.rates.of(transport.name, declared):
             rates[rate.operation] = (*rates.get(rate.operation, ()), rate)
-        return cls(turns, _whose(destination, transport), rates, waiter) if rates else None
+        if not rates:
+            return None
+        whose = _whose(destination, transport)
+        return cls(turns, whose, rates, waiter, name=destination.account)
 
     def covers(self, operation: str | None) -> bool:
         return operation in self._rates
@@ -134,8 +142,13 @@ class Gate:
             self.before_wait(seconds)
             if not told and seconds > WORTH_TELLING:
                 told = True
-                limit = rate.words if rate is not None else ""
-                self._waiter.held_back(operation, seconds, limit)
+                self._waiter.held_back(
+                    account=self._name,
+                    operation=operation,
+                    seconds=seconds,
+                    limit=rate.words if rate is not None else "",
+                    time=self._turns.time(),
+                )
 
         leaves = self._leaves_lane(operation)
         try:

@@ -147,6 +147,9 @@ class Turns:
     def now(self) -> float:
         return self._clock.monotonic()
 
+    def time(self) -> float:
+        return self._clock.time()
+
     def close(self) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)

@@ -76,8 +76,8 @@ class Teller:
     def resynced(self, part: int, offset: int | None) -> None:
         self.tell(events.Resynced, part=part, offset=offset)
 
-    def held_back(self, operation: str, seconds: float, limit: str) -> None:
-        self.tell(events.LimitReached, operation=operation, seconds=seconds, limit=limit)
+    def held_back(self, **facts: Any) -> None:
+        self.tell(events.LimitReached, **facts)
 
     def waited(self, operation: str, seconds: float) -> None:
         self.tell(events.LimitWaited, operation=operation, seconds=seconds)

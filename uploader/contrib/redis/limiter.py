@@ -85,7 +85,7 @@ class RedisLimiter:
             for index, rate in enumerate(rates):
                 if not self._windows.hit(self._item(rate), whose, rate.name):
                     self._give_back(whose, rates[:index])
-                    return self._reset(whose, rate)
+                    return max([self._reset(whose, each) for each in rates])
             # Looked at again: a flush in between has let through what nobody knows of.
             wait = self._held(whose, rates)
             if wait > 0:
@@ -121,7 +121,7 @@ class RedisLimiter:
         asked.get(self._generation_name)
         asked.pttl(self._block_name(whose, rates))
         found, blocked = asked.execute()
-        flushed, wait = self._flushed(found), max(0.0, blocked / 1000)
+        flushed, wait = self._flushed(found), max(0.0, float(blocked) / 1000)
         if flushed is not None:
             spans = (rate.window for rate in rates if rate.window <= LONG)
             wait = max(wait, flushed + max(spans, default=0.0) + self._slack - self._clock())
@@ -176,8 +176,10 @@ class RedisLimiter:
                     times.popleft()
 
     def _reset(self, whose: str, rate: Rate) -> float:
-        reset: float = self._windows.get_window_stats(self._item(rate), whose, rate.name).reset_time
-        return max(SOON, reset - self._clock())
+        """Return the seconds until there is room under a rate."""
+        stats = self._windows.get_window_stats(self._item(rate), whose, rate.name)
+        left: float = stats.reset_time - self._clock() if stats.remaining < 1 else 0.0
+        return left if left > SOON else SOON
 
     def _item(self, rate: Rate) -> RateLimitItemPerSecond:
         seconds = math.ceil(rate.window + self._slack)
