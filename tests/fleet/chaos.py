@@ -131,7 +131,7 @@ class Chaos:
                 number = len(self.films)
                 self.publish(number % accounts, 2.3 if number % 25 == 7 else 0.01)
             if passed > trouble_at:
-                trouble_at = passed + self.draw.uniform(0.2, 1.4)
+                trouble_at = passed + self.draw.uniform(0.1, 0.9)
                 self.trouble()
             if passed > seconds / 2 and not emptied:
                 emptied = True

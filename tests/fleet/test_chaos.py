@@ -15,7 +15,7 @@ from transports.tiktok.sandbox import book
 
 COUNT = 500
 ACCOUNTS = 20
-SECONDS = 90.0
+SECONDS = 75.0
 """In which everything is published and all the trouble comes."""
 SETTLED = 130.0
 """In which all has ended after it: what failed is tried again after 30 and 60 seconds."""

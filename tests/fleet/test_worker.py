@@ -15,6 +15,7 @@ from uploader.journal import State
 
 SHORT = {"seconds": 1.0, "overtime": 1.0, "grace": 2.0, "margin": 1.0, "sweep_every": 3600.0}
 """A shift that ends within seven seconds."""
+pytestmark = pytest.mark.timeout(150)  # on a machine that has much else to do
 BROKERS = ["redis", pytest.param("rabbitmq", marks=needs_rabbitmq)]
 
 
