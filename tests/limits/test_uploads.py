@@ -273,3 +273,26 @@ def test_a_time_limit_does_not_wait_for_a_limit(
     result = uploader.upload(clip, post(limits=one, title="next"), time_limit=10)
     assert (result.outcome, inits(sandbox)) == (Outcome.SUSPENDED, 1)
     assert result.duration < 10
+
+
+def test_the_journal_remembers_what_was_opened_before(
+    still: FakeClock, sandbox: Sandbox, post: Make, clip: Path, tmp_path: Path
+) -> None:
+    """Another process, or the next call of the command, goes on counting; drafts are none."""
+    place: dict[str, Any] = {"account": "acme", "access_token": sandbox.access_token}
+    draft = InboxDraft(base_url=sandbox.base_url, **place)
+    settings: dict[str, Any] = {"clock": still, "metrics": False, "journal": tmp_path / "j.db"}
+    with Uploader(**settings) as first:
+        for number in range(5):
+            first.upload(clip, post(title=f"{number}"))
+        first.upload(clip, post("other"))
+        first.upload(clip, draft)
+    still.now += 20
+    with Uploader(**settings) as second:
+        assert second.upload(clip, post(title="sixth")).outcome is Outcome.DONE
+        assert still.waits == []
+        assert second.upload(clip, post(title="seventh")).outcome is Outcome.DONE
+        assert still.waits == [pytest.approx(40, abs=1)]
+        results = [second.upload(clip, post(title=f"{number}")) for number in range(7, 16)]
+    assert [result.outcome for result in results] == [Outcome.DONE] * 8 + [Outcome.SUSPENDED]
+    assert sandbox.limited == {}

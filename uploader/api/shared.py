@@ -9,12 +9,15 @@ import os
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from uploader import registry
 from uploader.api.handle import UploadHandle
+from uploader.api.recalling import opened_lately
 from uploader.api.thread import EngineThread
 from uploader.breaker import BreakerPolicy
 from uploader.engine import Clock, Engine, Prepared, Settings, prepare
@@ -28,6 +31,7 @@ from uploader.engine.claiming import (
     take,
 )
 from uploader.engine.feeding import Feed
+from uploader.engine.limiting import Opened
 from uploader.engine.logbook import Logbook
 from uploader.engine.retrying import Lost, Retry
 from uploader.engine.retrying import retry as record_anew
@@ -190,6 +194,7 @@ class Face:
             self._settings,
             credentials=self._credentials,
             subscribers=(*own, *self._subscribers),
+            recall=partial(_recalled, weakref.ref(self)),
         )
 
     def _prepare(
@@ -478,6 +483,20 @@ def whoever() -> str:
     except (OSError, KeyError, ImportError):  # a container may know no name of its user
         name = f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
     return f"{name} on {socket.gethostname()}"
+
+
+def _recalled(face: weakref.ref[Face]) -> list[Opened]:
+    """Tell what accounts have opened lately; a journal that fails knows of nothing.
+
+    Nobody's engine keeps its face: that ends when nobody holds it any more.
+    """
+    asking = face()
+    try:
+        if asking is not None:
+            return opened_lately(asking.journal, asking._settings.rates, asking.now())
+    except UploaderError:
+        pass
+    return []
 
 
 def suspend(started: Iterable[UploadHandle | UploaderError]) -> None:

@@ -17,7 +17,7 @@ from uploader.engine.credentials import Signer
 from uploader.engine.feeding import BlockBudget
 from uploader.engine.gate import WORTH_TELLING, Gate, Waiter
 from uploader.engine.hub import EventHub
-from uploader.engine.limiting import Turns
+from uploader.engine.limiting import Opened, Turns
 from uploader.engine.pausing import Board
 from uploader.engine.preflighting import Preflights
 from uploader.engine.prepare import Prepared
@@ -46,7 +46,9 @@ class Engine:
         credentials: CredentialSource | None = None,
         subscribers: Sequence[Subscriber] = (),
         wire: Wire | None = None,
+        recall: Callable[[], Sequence[Opened]] | None = None,
     ) -> None:
+        """`recall` tells what accounts have opened before; it may block."""
         if wire is None:
             from uploader.wire.aiohttp_wire import AiohttpWire
 
@@ -63,7 +65,10 @@ class Engine:
         self.journal_executor: Executor = ThreadPoolExecutor(4, thread_name_prefix="uploader-log")
         self.token_executor: Executor = ThreadPoolExecutor(32, thread_name_prefix="uploader-token")
         self.preflights = Preflights(settings.clock, self.executor)
-        self.turns = Turns(settings.clock, settings.limiter, settings.limit_wait)
+        self._recall = recall
+        self.turns = Turns(
+            settings.clock, settings.limiter, settings.limit_wait, self._recalled if recall else None
+        )
         self.board = Board(settings.clock, self.journal_executor, settings.breaker.again)
         self.breaker = Breaker(settings.breaker, settings.clock, self.journal_executor, self.board)
         self._lanes = asyncio.Semaphore(settings.max_uploads)
@@ -71,6 +76,11 @@ class Engine:
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
         self._tasks: set[asyncio.Task[object]] = set()
         self._brakes: set[Stop] = set()
+
+    async def _recalled(self) -> Sequence[Opened]:
+        assert self._recall is not None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.journal_executor, self._recall)
 
     @asynccontextmanager
     async def lane(self, teller: Teller) -> AsyncIterator[None]:

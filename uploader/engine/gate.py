@@ -78,8 +78,8 @@ class Gate:
             rates[rate.operation] = (*rates.get(rate.operation, ()), rate)
         if not rates:
             return None
-        whose = _whose(destination, transport)
-        return cls(turns, whose, rates, waiter, name=destination.account)
+        account = whose(destination, transport)
+        return cls(turns, account, rates, waiter, name=destination.account)
 
     def covers(self, operation: str | None) -> bool:
         return operation in self._rates
@@ -172,7 +172,7 @@ class Gate:
         return self.in_lane and any(rate.opens for rate in self._rates[operation])
 
 
-def _whose(destination: Destination, transport: Transport) -> str:
+def whose(destination: Destination, transport: Transport) -> str:
     """Return what names an account at a destination; a token that stands for one only as a digest.
 
     It is kept in memory and given to limiters, never shown.

@@ -8,7 +8,7 @@ process sends is counted here in any case; a limiter that processes share is ask
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +23,17 @@ ASK_AGAIN: Final = 1.0
 """Seconds between questions to a shared limiter that cannot be reached."""
 MANY: Final = 4096
 """So many lines are kept before idle ones are dropped."""
+
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Something that an account opened at a moment of the wall clock, counted under a rate."""
+
+    account: str
+    rate: str
+    moment: float
+
 
 Heard = Callable[[float, Rate | None], None]
 
@@ -132,13 +143,24 @@ class Permit:
 class Turns:
     """The lines of all accounts that an engine asks for. Lives on its loop."""
 
-    def __init__(self, clock: Clock, limiter: Limiter | None, patience: float) -> None:
-        """`patience` is how many seconds a request waits for its turn at most."""
+    def __init__(
+        self,
+        clock: Clock,
+        limiter: Limiter | None,
+        patience: float,
+        recall: Callable[[], Awaitable[Iterable[Opened]]] | None = None,
+    ) -> None:
+        """`patience` is how many seconds a request waits for its turn at most.
+
+        `recall` is asked once, before something is opened, what was opened before this process.
+        """
         self._clock = clock
         self._limiter = limiter
         self.patience = patience
         self._lines: dict[tuple[str, tuple[str, ...]], _Line] = {}
         self._windows: dict[tuple[str, str], MovingWindow] = {}
+        self._recall = recall
+        self._recalling = asyncio.Lock()
         # Apart from the others: a limiter that hangs must stop neither files, journal nor tokens.
         self._executor = (
             ThreadPoolExecutor(8, thread_name_prefix="uploader-limits") if limiter else None
@@ -169,6 +191,8 @@ class Turns:
         does not queue. Raises `RateLimitedError` as soon as it is clear that the wait is too long,
         and `LimitsError` when what opens something cannot be counted.
         """
+        if self._recall is not None and any(rate.opens for rate in rates):
+            await self._remember()
         line = self._line(account, rates)
         deadline = self.now() + (self.patience if patience is None else patience)
         if urgent:
@@ -185,6 +209,17 @@ class Turns:
                 return await self._first(line, deadline, heard)
         finally:
             line.waiting -= 1
+
+    async def _remember(self) -> None:
+        """Count what was opened before; who comes meanwhile waits for it."""
+        async with self._recalling:
+            if self._recall is None:
+                return
+            ago = self.now() - self._clock.time()
+            for each in await self._recall():
+                window = self._windows.setdefault((each.account, each.rate), MovingWindow())
+                window.stamps.append(min(self.now(), each.moment + ago))
+            self._recall = None
 
     async def _first(
         self, line: _Line, deadline: float, heard: Heard, *, urgent: bool = False
