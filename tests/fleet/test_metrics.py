@@ -23,31 +23,36 @@ def test_metrics_add_up_over_processes_that_come_and_go(
     make_fleet: MakeFleet, redis: str, tmp_path: Path
 ) -> None:
     """Two workers with two processes each; some are killed, and what they counted stays."""
-    fleet = make_fleet({"processing_seconds": 0.2}, install={"watch_every": 1.0})
+    fleet = make_fleet()
     ports = [free_port(), free_port()]
     workers = []
     for number, port in enumerate(ports):
         folder = tmp_path / f"metrics-{number}"
         folder.mkdir()
         environment = {"PROMETHEUS_MULTIPROC_DIR": str(folder), "FLEET_METRICS": str(port)}
-        options = ("--concurrency=2",) if number else ("--concurrency=2", "--beat",
-                   f"--schedule={tmp_path / 'beat'}")  # fmt: skip
-        workers.append(fleet.start(redis, *options, environment=environment))
+        workers.append(fleet.start(redis, "--concurrency=2", environment=environment))
     app = producer(redis)
     ids: list[str] = []
 
-    def publish(count: int) -> None:
+    def worked(messages: int) -> bool:
+        """Whether so many messages were worked on to their ends: who counts later is not killed."""
+        return sum(worker.said.count(" succeeded in ") for worker in workers) == messages
+
+    def publish(count: int, messages: int) -> None:
         new = [fleet.enqueue(fleet.film()) for _ in range(count)]
         ids.extend(new)
         for upload_id in new:
             send(app, upload_id)
-        until(lambda: all(map(fleet.is_done, new)), 30, f"{count} are published")
+        until(lambda: worked(messages + count), 30, f"{count} are sent")
+        app.send_task("uploader.watch")
+        until(lambda: worked(messages + count + 1), 30, f"{count} are asked about")
+        assert all(map(fleet.is_done, new))
 
     with prometheus(tmp_path, ports, interval="500ms") as running:
-        publish(12)
+        publish(12, 0)
         for worker in workers:
             worker.kill_child()
-        publish(12)
+        publish(12, 13)
 
         def told() -> dict[str, float]:
             return {
@@ -55,17 +60,8 @@ def test_metrics_add_up_over_processes_that_come_and_go(
             }
 
         seen = Counter(request.operation for request in fleet.sandbox.requests)
-        wanted = {"init": 24, "put": 24}
-        assert {name: seen[name] for name in wanted} == wanted
-        # Who is killed between a status call and its counting has not counted it.
-        until(
-            lambda: (
-                wanted.items() <= told().items()
-                and seen["status"] - 2 <= told()["status"] <= seen["status"]
-            ),
-            20,
-            f"all is told, of {seen}",
-        )
+        assert seen == {"init": 24, "put": 24, "status": 24}
+        until(lambda: told() == seen, 20, f"Prometheus counts {seen}")
         (sent,) = running.now("sum(uploader_sent_bytes_total)")
         assert float(sent["value"][1]) == sum(post.size for post in fleet.sandbox.posts)
         (ended,) = running.now('sum(uploader_uploads_total{outcome="done"})')
