@@ -6,7 +6,9 @@ imports the synchronous face.
 
 from __future__ import annotations
 
+import importlib
 import ssl
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +29,7 @@ from uploader.pacing import PollPolicy
 from uploader.secret import MaskedStr, Secret
 from uploader.transport import CredentialSource
 
+DJANGO: Final = "uploader.contrib.django"
 OLD_PRIVACY: Final = {
     "public": PrivacyLevel.PUBLIC_TO_EVERYONE,
     "private": PrivacyLevel.SELF_ONLY,
@@ -63,13 +66,18 @@ class TikTokPublishService:
     `journal` remembers every post: a file in the user's state directory by default. So a repeated
     `publish_video` of the same video with the same fields goes on with the same post, after a crash
     or a processing timeout too, and one that was published is not published again. An `uploader`
-    that is given brings its own journal, and stays open. With `preflight` every post is checked
-    first, and one that TikTok would refuse raises, with every reason, before a byte goes out.
+    that is given brings its own journal, and stays open. In a Django project that lists
+    "uploader.contrib.django" in its apps, the project's uploader is used unless one, or a journal,
+    or TLS settings are given: its journal, limits and, without an `access_token`, the account's
+    stored tokens.
+
+    With `preflight` every post is checked first, and one that TikTok would refuse raises, with
+    every reason, before a byte goes out.
     """
 
     def __init__(
         self,
-        access_token: str | Secret,
+        access_token: str | Secret = "",
         *,
         account: str | None = None,
         base_url: str = API_URL,
@@ -83,10 +91,14 @@ class TikTokPublishService:
         # Masked before anything can fail: this frame may be printed with its locals.
         access_token = Secret(access_token or "")
         self._token = access_token
+        self._stored = False
         self._account = account
         self._base_url = base_url
         self._limits = limits or TikTokLimits()
         self._credentials = credentials
+        if uploader is None and journal is None and ssl_context is None:
+            uploader = _uploader_of_the_project()
+            self._stored = uploader is not None and not access_token and account is not None
         self._own = uploader is None
         if uploader is None:
             uploader = Uploader(ssl_context=ssl_context, journal=journal or default_path())
@@ -244,7 +256,7 @@ class TikTokPublishService:
         try:
             return DirectPost(
                 account=self._account,
-                access_token=None if self._credentials else self._token,
+                access_token=None if self._credentials or self._stored else self._token,
                 credentials=self._credentials,
                 title=caption,
                 privacy_level=OLD_PRIVACY.get(privacy_level, privacy_level),
@@ -279,6 +291,17 @@ class TikTokPublishService:
                 f"{total_chunks:,} chunks of {chunk_size:,} bytes contradict {size:,} bytes:"
                 f" TikTok wants {plan.count:,}, the last of them {plan.last_length:,} bytes long"
             ).hint("the count is the size divided by the chunk size, rounded down")
+
+
+def _uploader_of_the_project() -> Uploader | None:
+    """Return the uploader of a Django project that is set up in this process."""
+    conf, apps = sys.modules.get("django.conf"), sys.modules.get("django.apps")
+    if conf is None or apps is None or not conf.settings.configured or not apps.apps.ready:
+        return None
+    if not apps.apps.is_installed(DJANGO):
+        return None
+    found: Uploader = importlib.import_module(DJANGO).get_uploader()
+    return found
 
 
 def _answer(result: UploadResult) -> dict[str, Any]:

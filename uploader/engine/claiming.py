@@ -29,7 +29,7 @@ from uploader.identity import identity
 from uploader.journal import ENDED, STREAM, Claim, Entry, Journal, Lease, State
 from uploader.model import Outcome, SourceFacts, UploadResult
 from uploader.secret import Secret
-from uploader.source import SourceInput, describe
+from uploader.source import SourceInput, describe, references
 from uploader.transport import CredentialSource, Destination
 
 LOG = logging.getLogger("uploader")
@@ -321,6 +321,9 @@ def _prepared(
 
 
 def _path(source: SourceInput | None) -> str | None:
+    reference = references.reference_of(source)
+    if reference is not None:
+        return reference
     if isinstance(source, str | os.PathLike):
         return str(Path(source).absolute())
     return None

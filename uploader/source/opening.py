@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from uploader.errors import ConfigurationError, SourceChangedError, SourceError
 from uploader.model import SourceFacts
+from uploader.source import references
 from uploader.source.buffered import BufferedSource, BytesSource
 from uploader.source.contract import Source
 from uploader.source.identity import FileIdentity
@@ -31,7 +32,7 @@ from uploader.source.mapped import MappedSource
 from uploader.source.memory import can_probe
 
 SourceInput: TypeAlias = Any
-"""`str | Path`, an open binary file, a Django `File`, or `bytes`."""
+"""`str | Path`, an open binary file, a Django `File`, or `bytes`; what `references.Files` knows."""
 
 HEAD_BYTES = 64
 _can_probe = cache(can_probe)
@@ -50,6 +51,7 @@ class Spooled:
 
     def __init__(self, readable: Any, name: str) -> None:
         self.name = name
+        self.reference = references.reference_of(readable)
         self.file = tempfile.TemporaryFile(prefix="uploader-")  # noqa: SIM115 - closed with us
         self._closing = weakref.finalize(self, self.file.close)
         try:
@@ -71,9 +73,11 @@ class Spooled:
 def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
     """Return what can be known of a source, and what to open it by.
 
-    A stream without a descriptor is copied to a temporary file first. Raises `SourceError`.
+    A stream without a descriptor is copied to a temporary file first. What a `references.Files`
+    knows is found by it. Raises `SourceError`.
     """
     path: Path | None = None
+    source = references.referred(source)
     match source:
         case bytes() | bytearray() | memoryview():
             content = bytes(source)
@@ -88,7 +92,9 @@ def describe(source: SourceInput) -> tuple[SourceFacts, SourceInput]:
             _refuse_unreadable(source)
             found = _flushed(source)
             if found is None:
-                source = Spooled(_rewound(source), _name(source))
+                opened, source = source, Spooled(_rewound(source), _name(source))
+                if isinstance(opened, references.ReferredFile):
+                    opened.close()
                 found = source.file.fileno()
             fd = os.dup(found)
         case _:

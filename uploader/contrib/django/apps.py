@@ -16,5 +16,8 @@ class UploaderConfig(AppConfig):
     def ready(self) -> None:
         # Checks are found when their module is imported.
         from uploader.contrib.django import checks
+        from uploader.contrib.django.files import FieldFiles
+        from uploader.source import references
 
         del checks
+        references.register(FieldFiles())
