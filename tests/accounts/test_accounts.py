@@ -177,7 +177,7 @@ def test_a_login_meanwhile_wins_over_a_refusal(sandbox: Sandbox, store: MemoryTo
     stale = stored(store)
     kept(store, sandbox.oauth.consent("acme"), sandbox.clock.now())
 
-    assert accounts._ended(stale, "invalid_grant") == stored(store)
+    assert accounts._refresher.ended(stale, "invalid_grant") == stored(store)
     assert stored(store).state is AccountState.ACTIVE
 
 

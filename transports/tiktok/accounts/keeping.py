@@ -1,35 +1,26 @@
-"""The tokens of many accounts, refreshed before they expire, by one process at a time.
+"""The accounts of an app: what signs for each, how one logs in, is revoked and is forgotten.
 
-Rule: what a refresh gave is stored before anything is signed with it, because a rotated refresh
-token works once. Whoever waited for the lease reads again instead of refreshing again.
+Rule: tokens are changed under the account's lease only; `refreshing` says how they are kept fresh.
 """
 
 from __future__ import annotations
 
 import logging
 import ssl
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from transports.tiktok import oauth
 from transports.tiktok.accounts.calling import Caller
 from transports.tiktok.accounts.credential import AccountCredential
+from transports.tiktok.accounts.freshness import AHEAD, Freshness
 from transports.tiktok.accounts.login import Login
+from transports.tiktok.accounts.refreshing import NAME, Refresher, merged, unknown
 from transports.tiktok.hosts import API_URL, check_base_url
 from transports.tiktok.oauth import App, Grant
-from uploader.errors import (
-    AccountError,
-    AccountRevokedError,
-    ConfigurationError,
-    TokensChangedError,
-    TokenStoreError,
-    TransportError,
-)
+from uploader.errors import AccountRevokedError, ConfigurationError
 from uploader.events import Subscriber, TokenRefreshed
 from uploader.http import Timeouts
 from uploader.secret import Secret
@@ -38,13 +29,6 @@ from uploader.tokens import NEW, AccountState, AccountTokens, TokenStore
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-NAME: Final = "tiktok"
-AHEAD: Final = 600.0
-"""Seconds before its end in which a token is refreshed already."""
-SHARE: Final = 0.1
-"""Or this share of its life, when that is shorter."""
-PAUSE: Final = 30.0
-"""Seconds without another try after a refresh failed whose old token is good still."""
 LEASE_TIMEOUT: Final = 120.0
 """Seconds to wait for another process's refresh: connecting and answering may take 75."""
 
@@ -82,14 +66,18 @@ class TikTokAccounts:
             base_url=check_base_url(base_url),
         )
         self._caller = Caller(timeouts=timeouts or Timeouts(), ssl_context=ssl_context)
-        self._ahead = ahead
-        self._lease_timeout = lease_timeout
         self._clock = clock
         self._subscribers = (*_standard(registry, metrics=metrics), *subscribers)
-        self._lock = threading.Lock()
-        self._refused: dict[str, int] = {}
-        self._unsaved: dict[str, AccountTokens] = {}
-        self._paused: dict[str, float] = {}
+        self._freshness = Freshness(clock, ahead)
+        self._refresher = Refresher(
+            store,
+            self._app,
+            self._caller,
+            self._freshness,
+            clock=clock,
+            lease_timeout=lease_timeout,
+            told=self._tell,
+        )
         if metrics:
             from uploader.instruments.metrics import watch_accounts
 
@@ -107,8 +95,8 @@ class TikTokAccounts:
             raise ConfigurationError(f"these are accounts of {NAME}, not of {transport}")
         if account is None:
             raise ConfigurationError("no account is named").hint("give the destination account=...")
-        tokens = self._current(account)
-        return AccountCredential(tokens.access_token, lambda: self._was_refused(tokens))
+        tokens = self._refresher.current(account)
+        return AccountCredential(tokens.access_token, lambda: self._freshness.refused(tokens))
 
     def states(self) -> Mapping[str, int]:
         """Return how many accounts are in each state: active, expired, revoked."""
@@ -160,147 +148,40 @@ class TikTokAccounts:
         Tells whether TikTok was asked: what was revoked there before needs no asking. Nothing is
         deleted when TikTok could not be reached.
         """
-        with self._lease(account):
+        with self._refresher.lease(account):
             tokens = self.store.get(NAME, account)
             if tokens is None:
-                raise _unknown(account)
+                raise unknown(account)
             asked = tokens.state is AccountState.ACTIVE
             if asked:
                 self._revoke(tokens)
             self.store.remove(NAME, account)
-            self._forget(account)
+            self._freshness.forget(account)
         return asked
 
     def remove(self, account: str) -> None:
         """Delete an account's tokens here; TikTok still holds its consent."""
-        with self._lease(account):
+        with self._refresher.lease(account):
             if not self.store.remove(NAME, account):
-                raise _unknown(account)
-            self._forget(account)
+                raise unknown(account)
+            self._freshness.forget(account)
 
     def withdrawn(self, subject: str, reason: str) -> str | None:
         """Record that TikTok's user `subject` (open_id) withdrew; return the account's name."""
         for tokens in self.store.list(NAME):
             if tokens.subject == subject and tokens.state is AccountState.ACTIVE:
-                with self._lease(tokens.account):
+                with self._refresher.lease(tokens.account):
                     found = self.store.get(NAME, tokens.account)
                     if found is not None and found.subject == subject:
                         self.store.save(found.revoked(reason, self._clock()))
                 return tokens.account
         return None
 
-    # How tokens are kept fresh.
-
-    def _current(self, account: str) -> AccountTokens:
-        tokens = self._read(account)
-        if not self._is_due(tokens):
-            return tokens
-        try:
-            with self._lease(account):
-                tokens = self._read(account)
-                return self._refreshed(tokens) if self._is_due(tokens) else tokens
-        except (TransportError, TokenStoreError) as error:
-            if isinstance(error, AccountError) or not self._is_good(tokens):
-                raise
-            # Early enough: the old one signs until it expires, and nobody tries again at once.
-            with self._lock:
-                self._paused[account] = self._clock() + PAUSE
-            return tokens
-
-    def _read(self, account: str) -> AccountTokens:
-        """Return the stored tokens; those that could not be stored before are stored first."""
-        with self._lock:
-            waiting = self._unsaved.get(account)
-        if waiting is not None:
-            self._save(waiting)
-        tokens = self.store.get(NAME, account)
-        if tokens is None:
-            raise _unknown(account)
-        if tokens.state is AccountState.REVOKED:
-            raise _revoked(tokens)
-        return tokens
-
-    def _is_due(self, tokens: AccountTokens) -> bool:
-        with self._lock:
-            if self._refused.get(tokens.account) == tokens.version:
-                return True
-            paused = self._paused.get(tokens.account, 0.0)
-        if tokens.expires is None:
-            return False
-        now = self._clock()
-        ahead = min(self._ahead, SHARE * (tokens.expires - tokens.updated))
-        return now >= tokens.expires or (now >= tokens.expires - ahead and now >= paused)
-
-    def _is_good(self, tokens: AccountTokens) -> bool:
-        """Tell whether a token signs still, as far as is known."""
-        with self._lock:
-            refused = self._refused.get(tokens.account) == tokens.version
-        return not refused and (tokens.expires is None or self._clock() < tokens.expires)
-
-    def _refreshed(self, tokens: AccountTokens) -> AccountTokens:
-        """Refresh under the lease, and store what came before anybody sees it."""
-        if tokens.refresh_token is None:
-            raise AccountError(
-                f"the token of {tokens.account} has ended, and there is none to refresh it by"
-            ).hint(_login_hint(tokens.account))
-        began = time.monotonic()
-        try:
-            grant = self._caller.call(oauth.refresh(self._app, tokens.refresh_token))
-        except TransportError as error:
-            self._tell(tokens.account, error.code, began)
-            if not isinstance(error, AccountRevokedError):
-                raise
-            reason = error.vendor_code or error.code
-        else:
-            fresh = self._merged(tokens, grant)
-            with self._lock:
-                self._unsaved[tokens.account] = fresh
-            saved = self._save(fresh)
-            self._tell(tokens.account, "refreshed", began)
-            return saved
-        return self._ended(tokens, reason)
-
-    def _ended(self, tokens: AccountTokens, reason: str) -> AccountTokens:
-        """Record that a consent has ended, unless somebody logged in meanwhile."""
-        try:
-            saved = self.store.save(tokens.revoked(reason, self._clock()))
-        except TokensChangedError:
-            return self._read(tokens.account)
-        raise _revoked(saved)
-
-    def _save(self, fresh: AccountTokens) -> AccountTokens:
-        """Store what a refresh gave; what cannot be stored waits, and is stored first next time."""
-        try:
-            saved = self.store.save(fresh)
-        except TokensChangedError:
-            # Somebody logged in, or removed it: theirs is the newer consent.
-            found = self.store.get(NAME, fresh.account)
-            if found is None:
-                self._forget(fresh.account)
-                raise _unknown(fresh.account) from None
-            saved = found
-        self._forget(fresh.account)
-        return saved
-
-    def _merged(self, tokens: AccountTokens, grant: Grant) -> AccountTokens:
-        now = self._clock()
-        return replace(
-            tokens,
-            access_token=grant.access_token,
-            # "may differ" before November 2026: the old one stays where none came.
-            refresh_token=grant.refresh_token or tokens.refresh_token,
-            expires=_end(now, grant.expires_in),
-            refresh_expires=_end(now, grant.refresh_expires_in) or tokens.refresh_expires,
-            scopes=grant.scopes or tokens.scopes,
-            subject=grant.open_id or tokens.subject,
-            state=AccountState.ACTIVE,
-            reason="",
-            updated=now,
-        )
+    # How consents are kept and given back.
 
     def _keep(self, account: str, grant: Grant) -> AccountTokens:
         """Keep a new consent under a name, which stays with one TikTok user."""
-        with self._lease(account):
+        with self._refresher.lease(account):
             found = self.store.get(NAME, account)
             if found is not None and found.subject not in ("", grant.open_id):
                 raise ConfigurationError(
@@ -313,36 +194,20 @@ class TikTokAccounts:
                 version=found.version if found is not None else NEW,
                 fields={"base_url": self._app.base_url},
             )
-            saved = self.store.save(self._merged(empty, grant))
-            self._forget(account)
+            saved = self.store.save(merged(empty, grant, self._clock()))
+            self._freshness.forget(account)
         return saved
 
     def _revoke(self, tokens: AccountTokens) -> None:
-        if not self._is_good(tokens) and tokens.refresh_token is not None:
+        if not self._freshness.is_good(tokens) and tokens.refresh_token is not None:
             try:
-                tokens = self._refreshed(tokens)
+                tokens = self._refresher.refreshed(tokens)
             except AccountRevokedError:
                 return
         self._caller.call(oauth.revoke(self._app, tokens.access_token))
 
-    # Small things.
-
-    def _lease(self, account: str) -> AbstractContextManager[None]:
-        return self.store.lease(NAME, account, self._lease_timeout)
-
-    def _was_refused(self, tokens: AccountTokens) -> None:
-        with self._lock:
-            self._refused[tokens.account] = tokens.version
-
-    def _forget(self, account: str) -> None:
-        with self._lock:
-            for kept in (self._refused, self._unsaved, self._paused):
-                kept.pop(account, None)
-
-    def _tell(self, account: str, outcome: str, began: float) -> None:
-        event = TokenRefreshed(
-            transport=NAME, account=account, outcome=outcome, seconds=time.monotonic() - began
-        )
+    def _tell(self, account: str, outcome: str, seconds: float) -> None:
+        event = TokenRefreshed(transport=NAME, account=account, outcome=outcome, seconds=seconds)
         for subscriber in self._subscribers:
             try:
                 subscriber(event)
@@ -356,26 +221,7 @@ def _standard(registry: CollectorRegistry | None, *, metrics: bool) -> tuple[Sub
     return standard_subscribers(registry, metrics=metrics)
 
 
-def _end(now: float, lifetime: float | None) -> float | None:
-    return None if lifetime is None else now + lifetime
-
-
 def _state(tokens: AccountTokens, now: float) -> str:
     if tokens.state is AccountState.ACTIVE and (tokens.refresh_expires or now + 1) <= now:
         return "expired"
     return str(tokens.state)
-
-
-def _login_hint(account: str) -> str:
-    return f"log it in again: uploader account login {account}"
-
-
-def _unknown(account: str) -> AccountError:
-    return AccountError(f"there are no tokens of the account {account}").hint(_login_hint(account))
-
-
-def _revoked(tokens: AccountTokens) -> AccountRevokedError:
-    return AccountRevokedError(
-        f"the consent of {tokens.account} has ended: {tokens.reason}",
-        vendor_code=tokens.reason or None,
-    ).hint(f"its uploads wait; {_login_hint(tokens.account)}")
