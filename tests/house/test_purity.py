@@ -26,7 +26,10 @@ WORDS_AND_CONTRACT = [
         "limits",
     )
 ]
-DECISIONS = [f"uploader.{name}" for name in ("planner", "retry", "pacing", "identity")]
+DECISIONS = [
+    f"uploader.{name}"
+    for name in ("planner", "retry", "pacing", "identity", "breaker", "quantities")
+]
 # Every other room of a transport is pure, whatever its name.
 EDGES = {
     "__init__",

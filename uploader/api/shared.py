@@ -13,14 +13,14 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from uploader import registry
 from uploader.api.handle import UploadHandle
 from uploader.api.recalling import opened_lately
 from uploader.api.thread import EngineThread
 from uploader.breaker import BreakerPolicy
-from uploader.engine import Clock, Engine, Prepared, Settings, prepare
+from uploader.engine import Clock, Engine, Prepared, prepare
 from uploader.engine.claiming import (
     Claimed,
     Wish,
@@ -30,6 +30,7 @@ from uploader.engine.claiming import (
     recorded,
     take,
 )
+from uploader.engine.environment import settings_of
 from uploader.engine.feeding import Feed
 from uploader.engine.limiting import Opened
 from uploader.engine.logbook import Logbook
@@ -65,7 +66,10 @@ class Face:
     `registry` takes the Prometheus metrics, by default the process's own; `metrics=False` leaves
     them out.
     `max_uploads` are driven at once, `window_bytes` of file content and `stream_bytes` of streams
-    are in memory at once, and `bandwidth` bytes a second go out, over all uploads together.
+    are in memory at once, and `bandwidth` bytes a second go out, over all uploads together. Parts
+    have about `part_size` bytes where the destination is given no size. Several accounts that are
+    refused in the same words pause a destination, as `breaker` says. What is not given here the
+    environment may say (docs/settings.md), such as UPLOADER_MAX_UPLOADS.
     How often an account may ask is counted in this process, and by `limiter` together with others.
     An upload waits for that at most `limit_wait` seconds, holding nothing, and is SUSPENDED where
     it would take longer. The variable UPLOADER_RATES changes the rates ("tiktok.status=60"), "off"
@@ -92,7 +96,8 @@ class Face:
         bandwidth: float | None = None,
         limiter: Limiter | None = None,
         limit_wait: float | None = None,
-        source_mode: SourceMode | str = SourceMode.AUTO,
+        part_size: int | None = None,
+        source_mode: SourceMode | str | None = None,
         preflight: bool = False,
         ssl_context: ssl.SSLContext | None = None,
         clock: Clock | None = None,
@@ -109,23 +114,18 @@ class Face:
             "bandwidth": bandwidth,
             "limiter": limiter,
             "limit_wait": limit_wait,
+            "part_size": part_size,
+            "source_mode": _mode(source_mode),
             "ssl_context": ssl_context,
             "clock": clock,
+            "rates": RateChanges.read(os.environ.get("UPLOADER_RATES", "")),
         }
-        chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        try:
-            chosen["source_mode"] = SourceMode(source_mode)
-        except ValueError:
-            raise ConfigurationError(
-                f"there is no source mode {source_mode!r}: use {', '.join(SourceMode)}"
-            ) from None
-        for name in ("max_uploads", "window_bytes", "stream_bytes", "bandwidth"):
-            if name in chosen and chosen[name] <= 0:
-                raise ConfigurationError(f"{name} is {chosen[name]}, it must be above 0")
+        for name in ("max_uploads", "window_bytes", "stream_bytes", "bandwidth", "part_size"):
+            if (value := cast("float | None", given[name])) is not None and value <= 0:
+                raise ConfigurationError(f"{name} is {value}, it must be above 0")
         if limit_wait is not None and limit_wait < 0:
             raise ConfigurationError(f"limit_wait is {limit_wait}, it must not be below 0")
-        chosen["rates"] = RateChanges.read(os.environ.get("UPLOADER_RATES", ""))
-        self._settings = Settings(**chosen)
+        self._settings = settings_of(given, os.environ)
         self._credentials = credentials
         self._journal = journal
         self._open_journal: Journal | None = None
@@ -210,6 +210,7 @@ class Face:
             credentials=self._credentials,
             session=session,
             part_size=part_size,
+            about=self._settings.part_size,
         )
 
     def _submit(
@@ -461,6 +462,15 @@ class _Live:
             self._run.stop.now(reason)
         elif self._reason is None:
             self._reason = reason
+
+
+def _mode(source_mode: SourceMode | str | None) -> SourceMode | None:
+    try:
+        return None if source_mode is None else SourceMode(source_mode)
+    except ValueError:
+        raise ConfigurationError(
+            f"there is no source mode {source_mode!r}: use {', '.join(SourceMode)}"
+        ) from None
 
 
 def _rebuild(transport: str, fields: Mapping[str, Any]) -> Destination:

@@ -5,38 +5,9 @@ Rule: MB is a million bytes, MiB is 2**20; what is printed is decimal.
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-from typing import Final
+from uploader.quantities import parse_size
 
-_UNITS: Final = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "k": 10**3,
-    "m": 10**6,
-    "g": 10**9,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-}
-_WRITTEN = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([a-z]*)", re.ASCII | re.IGNORECASE)
-
-
-def parse_size(text: str) -> int:
-    """Return bytes for `64MB` (decimal), `64MiB` (binary) or `64000000`; raise `ValueError`."""
-    written = _WRITTEN.fullmatch(text.strip())
-    unit = _UNITS.get(written[2].lower()) if written else None
-    if written is None or unit is None:
-        raise ValueError(f"{text!r} is no size: write 64MB, 64MiB or 64000000")
-    count = Decimal(re.sub("[_,]", "", written[1])) * unit
-    if count != int(count):
-        raise ValueError(f"{text!r} is not a whole number of bytes")
-    if count < 1:
-        raise ValueError(f"{text!r} is too small: at least 1 byte")
-    return int(count)
+__all__ = ["parse_size", "show_seconds", "show_size"]
 
 
 def show_size(count: float) -> str:

@@ -6,24 +6,11 @@ machines.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from typing import Final
 
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_WRITTEN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]?)", re.ASCII | re.IGNORECASE)
+from uploader.quantities import parse_duration
 
-
-def parse_duration(text: str, *, bare: str | None = None) -> float:
-    """Return seconds for `30d`, `12h`, `90m`, `45s`, `2w`; raise `ValueError`.
-
-    `bare` is the unit of a number that has none.
-    """
-    written = _WRITTEN.fullmatch(text.strip())
-    unit = _UNITS.get((written[2] or bare or "").lower()) if written else None
-    if written is None or unit is None:
-        raise ValueError(f"{text!r} is no duration: write 45s, 90m, 12h, 30d or 2w")
-    return float(written[1]) * unit
+__all__ = ["iso", "parse_duration", "parse_moment", "show_moment", "show_span"]
 
 
 def parse_moment(text: str, now: float) -> float:

@@ -6,14 +6,14 @@ Rule: reads the source's name, size and first bytes; sends nothing. What is wron
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 
 from uploader import planner
 from uploader.engine.abilities import Abilities
 from uploader.errors import ConfigurationError, PlanError
 from uploader.model import Plan, Session, SourceFacts, UploadSpec
 from uploader.source import OneRead, SourceInput, describe
-from uploader.transport import CredentialSource, Destination, Preflight, Transport
+from uploader.transport import Capabilities, CredentialSource, Destination, Preflight, Transport
 
 
 @dataclass(slots=True)
@@ -56,11 +56,13 @@ def prepare(
     credentials: CredentialSource | None = None,
     session: Session | None = None,
     part_size: int | None = None,
+    about: int | None = None,
 ) -> Prepared:
     """Check source and destination and plan the cut. May block: a stream is spooled first.
 
     `session` goes on with an upload that was opened elsewhere, `part_size` then cuts as its opener
-    did. Raises `ConfigurationError`, `PlanError` or `SourceError`.
+    did. Parts have `about` so many bytes where the destination is given no size of its own, as far
+    as its limits allow. Raises `ConfigurationError`, `PlanError` or `SourceError`.
     """
     check_credentials(destination, credentials)
     transport = destination.transport()
@@ -69,7 +71,7 @@ def prepare(
     content_type = transport.content_type(facts)
     try:
         if part_size is None:
-            plan = planner.plan(facts.size, capabilities)
+            plan = planner.plan(facts.size, _wanting(capabilities, destination, about))
         else:
             plan = planner.cut(facts.size, part_size, capabilities)
     except PlanError as error:
@@ -87,6 +89,21 @@ def prepare(
         plan=plan,
         session=session,
     )
+
+
+def _wanting(limits: Capabilities, destination: Destination, about: int | None) -> Capabilities:
+    """Return a destination's limits with the size of parts that is wanted of it."""
+    if about is None or _says_size(destination):
+        return limits
+    return replace(limits, part_size=min(max(about, limits.min_part), limits.max_part))
+
+
+def _says_size(destination: Destination) -> bool:
+    """Whether a destination was given a size of parts: another one than it has by itself."""
+    if not is_dataclass(destination):
+        return False
+    own = [each for each in fields(destination) if each.name in ("part_size", "chunk_size")]
+    return any(getattr(destination, each.name) != each.default for each in own)
 
 
 def content_of(source: SourceInput | None, destination: Destination) -> SourceInput:

@@ -57,7 +57,8 @@ class Settings:
     `max_uploads` uploads are driven at once, the others wait without a descriptor or connection.
     Each has one lane; where parts go in any order it takes more, `max_extra_lanes` over all.
     `window_bytes` bounds the pages and buffers of all of them, `stream_bytes` what is kept of
-    streams, whose parts are held in memory. `bandwidth` is in bytes a second.
+    streams, whose parts are held in memory. `bandwidth` is in bytes a second. `part_size` is about
+    what a part has where neither the destination nor its opener says.
     An account's limits are waited for `limit_wait` seconds at most; `limiter` counts them together
     with other processes, `rates` are what this deployment has changed of them.
     """
@@ -71,6 +72,7 @@ class Settings:
     window_bytes: int = 12 * MIB
     stream_bytes: int = 96 * MIB
     bandwidth: float | None = None
+    part_size: int | None = None
     limiter: Limiter | None = field(default=None, repr=False)
     limit_wait: float = 90.0
     rates: RateChanges = field(default_factory=RateChanges)
