@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.browser import Browser, needs_chromium, opened
+from tests.browser import browser as windows
+from tests.browser import needs_browser
 from tests.sandbox.client import CHUNK, Client, pattern, put_head
+from tests.sandbox.onlooker import Onlooker
 from transports.tiktok.sandbox import Fault, Sandbox
 
-pytestmark = needs_chromium
+pytestmark = needs_browser
 HOSTILE = (
     "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
     "\"'&amp;{{7*7}}</title></textarea>\u202egnp.exe <svg/onload=window.hacked=1>"
@@ -21,21 +23,21 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Onlooker]:
     """Start one browser for the module."""
-    with opened(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
+    with windows(tmp_path_factory.mktemp("chromium"), width=1400, height=1500) as window:
+        yield Onlooker(window)
 
 
 @pytest.fixture
-def browser(tab: Browser) -> Iterator[Browser]:
+def browser(tab: Onlooker) -> Iterator[Onlooker]:
     """Lend the browser; whatever a test does, its console stays empty."""
     yield tab
     assert tab.complaints == []
 
 
 def test_a_running_upload_is_seen_to_advance(
-    sandbox: Sandbox, client: Client, browser: Browser
+    sandbox: Sandbox, client: Client, browser: Onlooker
 ) -> None:
     """Nothing, then a chunk, half of the next, and the whole with its digest; nobody reloads."""
     browser.open(sandbox.page_url)
@@ -67,7 +69,7 @@ def test_a_running_upload_is_seen_to_advance(
     assert browser.texts("#chunks td:nth-child(6)") == ["201", "206"]
 
 
-def test_wrong_chunks_are_told_in_plain_words(lenient: Sandbox, browser: Browser) -> None:
+def test_wrong_chunks_are_told_in_plain_words(lenient: Sandbox, browser: Onlooker) -> None:
     """A refused range says what was expected; a broken rule stands on top; faults are marked."""
     lenient.script(Fault("put", nth=2, reset_after=100))
     with Client(lenient) as client:
@@ -94,7 +96,7 @@ def test_wrong_chunks_are_told_in_plain_words(lenient: Sandbox, browser: Browser
         assert browser.texts("#chunks tr:first-child td")[2:6:3] == ["2", "206"]
 
 
-def test_a_hostile_title_is_only_text(lenient: Sandbox, browser: Browser) -> None:
+def test_a_hostile_title_is_only_text(lenient: Sandbox, browser: Onlooker) -> None:
     """Title, account, address and path are shown as they are, and nothing of them runs."""
     lenient.verify_url("media.example.com")
     token = lenient.issue_token(account=HOSTILE)
@@ -114,7 +116,7 @@ def test_a_hostile_title_is_only_text(lenient: Sandbox, browser: Browser) -> Non
     assert browser.run(found) == 1
 
 
-def test_the_policy_would_stop_what_slipped_through(sandbox: Sandbox, tab: Browser) -> None:
+def test_the_policy_would_stop_what_slipped_through(sandbox: Sandbox, tab: Onlooker) -> None:
     """If markup got in all the same, neither its script nor its address would be followed."""
     tab.open(sandbox.page_url)
     tab.wait(lambda: tab.text("#live") == "live")
@@ -124,7 +126,7 @@ def test_the_policy_would_stop_what_slipped_through(sandbox: Sandbox, tab: Brows
     assert sandbox.requests == []
 
 
-def test_hundreds_of_posts_stay_usable(browser: Browser) -> None:
+def test_hundreds_of_posts_stay_usable(browser: Onlooker) -> None:
     """All are listed, found by what one types, and opened by what one presses."""
     with Sandbox(rate_limits=False) as sandbox, Client(sandbox) as client:
         for number in range(400):
@@ -151,7 +153,7 @@ def test_hundreds_of_posts_stay_usable(browser: Browser) -> None:
 
 
 def test_everything_has_a_name_and_both_schemes(
-    sandbox: Sandbox, client: Client, browser: Browser
+    sandbox: Sandbox, client: Client, browser: Onlooker
 ) -> None:
     """Who hears the page is told of each control and picture; dark is dark, and readable."""
     client.put(client.init(2 * CHUNK, CHUNK, title="named"), 0, CHUNK - 1)
@@ -178,7 +180,7 @@ def test_everything_has_a_name_and_both_schemes(
             assert (high + 0.05) / (low + 0.05) >= 4.5, (scheme, css)  # WCAG 2.2, 1.4.3
 
 
-def luminance(browser: Browser, css: str, name: str) -> float:
+def luminance(browser: Onlooker, css: str, name: str) -> float:
     """Return the relative luminance of a colour of an element, as WCAG defines it."""
     script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
     parts = browser.run(script, css, name).partition("(")[2].rstrip(")").split(",")[:3]
@@ -187,7 +189,7 @@ def luminance(browser: Browser, css: str, name: str) -> float:
     return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def test_the_end_of_the_sandbox_is_said(tab: Browser) -> None:
+def test_the_end_of_the_sandbox_is_said(tab: Onlooker) -> None:
     """What was seen stays on the page."""
     sandbox = Sandbox().start()
     with Client(sandbox) as client:
