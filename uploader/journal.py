@@ -179,10 +179,17 @@ class Pause:
         return self.transport in (None, transport) and self.account in (None, account)
 
 
+def may_wait(journal: Journal) -> bool:
+    """Whether a call of the journal may wait for something: that is for a thread, then."""
+    return bool(getattr(journal, "waits", True))
+
+
 class Journal(Protocol):
     """Where uploads are recorded.
 
-    Optional: `wants_digests = False` spares the digests of the parts' content. A resumed upload is
+    Optional: `waits = False` says that no call ever waits for a disk, a network or a user's code:
+    the engine makes it where it stands instead of on a thread.
+    `wants_digests = False` spares the digests of the parts' content. A resumed upload is
     then known by size and samples alone, which is enough for a journal that ends with its process.
     """
 

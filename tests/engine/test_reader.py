@@ -258,3 +258,21 @@ async def test_a_cancellation_while_the_reader_stops_is_not_swallowed() -> None:
     source.gate.set()
     await reader.stop()
     assert source.out == 0
+
+
+async def test_a_small_file_is_read_at_once_and_given_back() -> None:
+    """It is ready when `seek` returns; whoever stops before taking it leaves nothing held."""
+    source = Counted(CONTENT[: 100 * KIB])
+    reader, budget = made(source)
+    await reader.seek(0)
+    assert reader.queued == 1
+    await reader.seek(0)
+    assert (reader.queued, source.out) == (1, 1)
+    reader.done(await reader.next())
+    await reader.seek(0)
+    await reader.stop()
+    assert (source.out, budget.used) == (0, 0)
+    source.fails = SourceReadError("EIO")
+    await reader.seek(0)
+    with pytest.raises(SourceReadError):
+        await reader.next()

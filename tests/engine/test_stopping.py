@@ -29,7 +29,9 @@ async def test_a_file_counts_until_its_last_byte_has_left(monkeypatch: pytest.Mo
         asked.append(stop.reason)
         return len(asked) < 4
 
-    await asyncio.wait_for(stop.guard(cast("Source", Gone()), spent), 10)
+    with stop.guarding(cast("Source", Gone()), spent):
+        stop.task = asyncio.create_task(asyncio.sleep(10))
+        await asyncio.wait((stop.task,))
 
     assert asked == [None] * 4
     assert stop.reason is StopReason.SOURCE_LOST

@@ -22,6 +22,7 @@ MAX_URL: Final = 8192
 _HOST: Final = re.compile(r"([a-z0-9_-]+\.)*[a-z0-9_-]+|[0-9a-f:.]+", re.ASCII | re.IGNORECASE)
 # What a domain can be verified for: no number, no single label.
 _NAME: Final = re.compile(r"([a-z0-9_-]+\.)+[a-z][a-z0-9-]*", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x20\x7f]")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -112,7 +113,7 @@ def _refusal(upload_url: Secret, base_url: str) -> str | None:
 
 
 def _has_control(url: Secret) -> bool:
-    return any(ord(character) <= 32 or ord(character) == 127 for character in url.reveal())
+    return _CONTROL.search(url.reveal()) is not None
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

@@ -134,23 +134,23 @@ class Ending:
         if standing.outcome is Outcome.SUSPENDED and later is not None:
             state = state or self._log.entry.state
             changes["not_before"] = self._caller.time() + later
+        # UNKNOWN is not written twice: its time tells when what was opened has expired.
+        if state is State.UNKNOWN is self._log.entry.state:
+            changes = {}
+        elif state is not None:
+            changes |= {
+                "state": state,
+                "location": standing.location or self._log.entry.location,
+                "fields": {**self._log.entry.fields, **standing.fields},
+                "error": error.to_dict() if error is not None else None,
+            }
         try:
-            # UNKNOWN is not written twice: its time tells when what was opened has expired.
-            if state is not None and not (state is State.UNKNOWN is self._log.entry.state):
-                await self._log.save(
-                    state=state,
-                    location=standing.location or self._log.entry.location,
-                    fields={**self._log.entry.fields, **standing.fields},
-                    error=error.to_dict() if error is not None else None,
-                    **changes,
-                )
+            await self._log.end(**changes)
         except JournalError as failure:
             failure.hint(f"the outcome that could not be recorded: {standing.outcome}")
             doubtful = standing.outcome in (Outcome.DONE, Outcome.PROCESSING, Outcome.UNKNOWN)
             outcome = Outcome.UNKNOWN if doubtful else Outcome.SUSPENDED
             return replace(standing, outcome=outcome, error=failure)
-        finally:
-            await self._log.release()
         return standing
 
     @property

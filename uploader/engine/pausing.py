@@ -15,7 +15,7 @@ from typing import Final
 from uploader import events
 from uploader.engine.settings import Clock
 from uploader.errors import PausedError
-from uploader.journal import Journal, Pause
+from uploader.journal import Journal, Pause, may_wait
 
 PAUSES_EVERY: Final = 1.0
 """Seconds for which a reading of the pauses is believed."""
@@ -44,8 +44,11 @@ class Board:
         async with self._reading:
             if not self._is_fresh():
                 began = self._clock.monotonic()
-                loop = asyncio.get_running_loop()
-                self._known = await loop.run_in_executor(self._executor, journal.pauses)
+                if may_wait(journal):
+                    loop = asyncio.get_running_loop()
+                    self._known = await loop.run_in_executor(self._executor, journal.pauses)
+                else:
+                    self._known = journal.pauses()
                 self._read_at = began
         return self._known
 

@@ -145,7 +145,7 @@ class UploadRun:
     async def run(self) -> UploadResult:
         """Drive the upload and return its result."""
         began = self._clock.monotonic()
-        keeping = asyncio.create_task(self._log.keep(lambda: self.stop.now(StopReason.LEASE_LOST)))
+        self._log.keep(lambda: self.stop.now(StopReason.LEASE_LOST))
         self.stop.task = asyncio.current_task()
         raised: UploaderError | None = None
         try:
@@ -166,7 +166,7 @@ class UploadRun:
             self.teller.crashed(error, self._clock.monotonic() - began)
             raise
         finally:
-            keeping.cancel()
+            self._log.keep_no_more()
         await self.stop.over()
         await self._ending.abort(standing)
         standing = await self._ending.recorded(standing)
@@ -223,13 +223,12 @@ class UploadRun:
 
     async def _with_source(self) -> Processing | None:
         source = self._open()
-        guard = asyncio.create_task(self.stop.guard(source, self._course.is_spent))
         if self._gate is not None:
             self._gate.in_lane = True
         try:
-            return await self._transfer(source)
+            with self.stop.guarding(source, self._course.is_spent):
+                return await self._transfer(source)
         finally:
-            guard.cancel()
             source.close()
             if self._gate is not None:
                 self._gate.in_lane = False
@@ -262,7 +261,9 @@ class UploadRun:
         if self._course.completion is not None:
             location, fields = self._course.completion.location, self._course.completion.fields
             changes = {"location": location, "fields": {**self._log.entry.fields, **fields}}
-        await self._log.save(state=State.PROCESSING, confirmed=self.prepared.plan.count, **changes)
+        changes |= {"state": State.PROCESSING, "confirmed": self.prepared.plan.count}
+        if not self._log.says(changes):
+            await self._log.save(**changes)
         return await self._watch(ended_already)
 
     def _out_of_time(self) -> Standing | None:

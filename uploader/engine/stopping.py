@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -98,21 +98,31 @@ class Stop:
         if self.outlasts(seconds):
             self._suspend(Suspended("the time limit would pass while waiting to try again"))
 
-    async def guard(self, source: Source, spent: Callable[[], bool]) -> None:
+    @contextlib.contextmanager
+    def guarding(self, source: Source, spent: Callable[[], bool]) -> Iterator[None]:
         """Stop the run, also while it waits, when its file changes or is about to.
 
         `spent` tells that every byte of it has left: whatever becomes of the file then, the answer
         counts.
         """
-        while True:
-            await asyncio.sleep(GUARD_EVERY)
-            if spent():
-                continue
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            nonlocal timer
             try:
-                source.check()
+                if not spent():
+                    source.check()
             except SourceError as error:
                 self.now(StopReason.SOURCE_LOST, error)
                 return
+            timer = loop.call_later(GUARD_EVERY, look)
+
+        # A timer: most uploads are over before it, and a task would cost each of them two turns.
+        timer = loop.call_later(GUARD_EVERY, look)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _suspend(self, error: UploaderError) -> NoReturn:
         # Not `now`: a task that cancels itself would be cancelled once more at its next wait.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, cast
 
 from uploader.errors import JournalError, LeaseHeldError, LeaseLostError
@@ -35,7 +34,6 @@ class _Counted:
         return self._watched(name, found) if callable(found) else found
 
     def _watched(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(call)
         def watched(*args: Any, **kwargs: Any) -> Any:
             try:
                 answer = call(*args, **kwargs)

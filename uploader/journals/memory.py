@@ -50,6 +50,8 @@ class MemoryJournal:
     Beyond `keep_ended` entries the oldest ended ones are forgotten, failed ones first.
     """
 
+    waits = False
+    """Its calls take microseconds: a thread for each would cost ten times as much."""
     wants_digests = False
     """What it holds ends with the process: sizes and samples tell its few uploads apart."""
 

@@ -19,7 +19,8 @@ from uploader.source import Source, Window, to_its_end
 AHEAD = 8 * MIB
 """How far the kernel is asked to read on before the windows are taken."""
 WORTH_A_THREAD = 1 * MIB
-"""A window that is smaller takes as long to hand to a thread as to digest."""
+"""A window that is not larger takes as long to hand to a thread as to digest, and a file as long to
+hand to a task as to read."""
 
 
 @dataclass(slots=True)
@@ -68,12 +69,16 @@ class Reader:
         Nothing is read ahead past `until`, the end of the file when it is not given.
         """
         until = self._plan.size if until is None else until
-        if self._task is not None and (self._next, self._until) == (start, until):
+        reads = self._task is not None or self.queued > 0
+        if reads and (self._next, self._until) == (start, until):
             return
         await self.stop()
         self._next, self._until = start, until
         self._whole = False
-        self._task = asyncio.create_task(self._run(start), name="uploader-reader")
+        if until - start <= min(WORTH_A_THREAD, self._allowance.window_size()):
+            await self._run(start)
+        else:
+            self._task = asyncio.create_task(self._run(start), name="uploader-reader")
 
     async def next(self) -> Queued:
         """Return the next window, to be handed to `done`; raise the `SourceError` met there."""
@@ -92,18 +97,20 @@ class Reader:
     async def stop(self) -> None:
         """End reading ahead and release what is queued."""
         self._next = -1
-        if self._task is not None:
-            self._task.cancel()
-            # Not `await task`: its cancellation and our own could not be told apart.
-            try:
-                await asyncio.wait((self._task,))
-            except asyncio.CancelledError:
-                # What it still reads has to come back, and the source may be closed after us.
-                await asyncio.wait((self._task,))
-                raise
-            finally:
-                self._task = None
-                self._empty()
+        task, self._task = self._task, None
+        if task is None:
+            self._empty()
+            return
+        task.cancel()
+        # Not `await task`: its cancellation and our own could not be told apart.
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            # What it still reads has to come back, and the source may be closed after us.
+            await asyncio.wait((task,))
+            raise
+        finally:
+            self._empty()
 
     def _empty(self) -> None:
         while not self._queue.empty():
@@ -149,7 +156,7 @@ class Reader:
             self._hash = xxhash.xxh3_128()
             self._whole = True
         executor, update = self._source.executor, self._hash.update
-        if executor is None or item.length < WORTH_A_THREAD:
+        if executor is None or item.length <= WORTH_A_THREAD:
             update(item.window.view)
         else:
             loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ import mmap
 import os
 import sys
 import threading
+from functools import cache
 from typing import Any, Final
 
 PAGE: Final = mmap.PAGESIZE
@@ -62,17 +63,10 @@ class PinnedMapping:
         )
         self._holders = 1
         self._lock = threading.Lock()
-        # CDLL drops the GIL around a call, PyDLL does not: the first is for calls that may wait
-        # for a disk, the second for those of some microseconds.
-        waiting, brief = ctypes.CDLL(None, use_errno=True), ctypes.PyDLL(None, use_errno=True)
-        self._populate_waiting = _madvise(waiting)
-        self._populate_brief = _madvise(brief)
+        self._populate_waiting, self._populate_brief, self._syscall, self._mincore = _calls()
         self._fd = fd
-        self._syscall = brief.syscall
         self._range, self._stat = _CacheRange(), _CacheStat()
         self._has_cachestat = True
-        self._mincore = brief.mincore
-        self._mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
         self._vector = ctypes.create_string_buffer(1)
 
     def resident(self, start: int, stop: int) -> bool:
@@ -120,6 +114,18 @@ class PinnedMapping:
 
     def _address(self, start: int) -> int:
         return int(self._buffer.buf) + start
+
+
+@cache
+def _calls() -> tuple[Any, Any, Any, Any]:
+    """Return `madvise` for pages that a disk may have, and for others; `syscall`; `mincore`.
+
+    CDLL drops the GIL around a call, PyDLL does not: the first is for calls that may wait for a
+    disk, the second for those of some microseconds.
+    """
+    waiting, brief = ctypes.CDLL(None, use_errno=True), ctypes.PyDLL(None, use_errno=True)
+    brief.mincore.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+    return _madvise(waiting), _madvise(brief), brief.syscall, brief.mincore
 
 
 def _madvise(library: ctypes.CDLL) -> Any:

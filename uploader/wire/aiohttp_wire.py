@@ -11,7 +11,7 @@ import errno
 import os
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohappyeyeballs
@@ -52,7 +52,7 @@ class AiohttpWire:
 
     async def send(self, request: Request) -> Response:
         body = request.body
-        streamed = body if isinstance(body, StreamedBody) else None
+        streamed = cast(StreamedBody, body) if hasattr(body, "stream") else None
         failure: NetworkError | ProtocolError | None = None
         answer: Response | None = None
         progress = _Exchange(streamed)

@@ -6,7 +6,7 @@ Rule: one request in, one response out; nothing is retried, redirected or rememb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from uploader.errors import UploaderError
 from uploader.http import Request, Response
@@ -40,7 +40,6 @@ class Sink(Protocol):
         ...
 
 
-@runtime_checkable
 class StreamedBody(Protocol):
     """A body that streams itself into a socket."""
 
