@@ -17,7 +17,7 @@ PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
 LOCK_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow chaos lint format bench bench-check lock clean
+.PHONY: help demo test test-slow chaos chaos-fleet lint format bench bench-check lock clean
 
 help: ## what can be done here
 	@echo "usage: make TARGET [PYTHON=python3.12]"
@@ -37,6 +37,9 @@ test-slow: $(VENV)/.dev ## only the tests that take their time
 
 chaos: $(VENV)/.dev ## kill and break uploads at hundreds of random moments; takes minutes
 	$(PYTEST) -m slow -k "killed or truncated or many_uploads" $(PYTEST_FLAGS)
+
+chaos-fleet: $(VENV)/.dev ## 500 uploads by Celery workers that are killed, on brokers that forget; four minutes
+	$(BIN)/pytest -m slow -k chaos_fleet $(PYTEST_FLAGS)
 
 lint: $(VENV)/.dev ## style, types and layers, without the tests
 	$(BIN)/ruff check .
