@@ -3,6 +3,7 @@
 Rule: nothing is downloaded, nothing leaves this machine, no test leaves anything to the next.
 """
 
+import base64
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -85,15 +86,16 @@ class Browser:
             lambda _: look(), message=otherwise
         )
 
-    def picture(self, name: str, *, height: int | None = None) -> None:
+    def picture(self, name: str, *, height: int) -> None:
         """Write a picture of the page for the documentation, when `PICTURES` asks for it."""
         folder = os.environ.get(PICTURES)
         if not folder:
             return
-        width = self.driver.get_window_size()["width"]
-        whole = self.driver.execute_script("return document.documentElement.scrollHeight")
-        self.driver.set_window_size(width, min(height or whole, whole))
-        (Path(folder) / f"{name}.png").write_bytes(self.driver.get_screenshot_as_png())
+        before = self.driver.get_window_size()
+        self.driver.set_window_size(before["width"], height)
+        made = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"optimizeForSpeed": False})
+        (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(made["data"]))
+        self.driver.set_window_size(before["width"], before["height"])
 
 
 def _is_gone(element: WebElement) -> bool:
@@ -105,7 +107,7 @@ def _is_gone(element: WebElement) -> bool:
 
 
 @contextmanager
-def browser(folder: Path, *, width: int = 1200, height: int = 900) -> Iterator[Browser]:
+def browser(folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[Browser]:
     """Run a browser that keeps what it writes in `folder`."""
     options = ChromeOptions()
     options.binary_location = str(CHROMIUM)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
+from django.db import router, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect
 
 from uploader import registry
 from uploader.contrib.django import get_uploader
@@ -29,7 +32,11 @@ class PauseForm(Form):
 
     transport = forms.ChoiceField(required=False, label="Destination")
     account = forms.CharField(required=False, help_text="Empty for every account.")
-    reason = forms.CharField(help_text="For whoever finds uploads waiting.", max_length=200)
+    reason = forms.CharField(
+        help_text="For whoever finds uploads waiting.",
+        max_length=200,
+        widget=forms.TextInput({"class": "vLargeTextField"}),
+    )
     until = forms.SplitDateTimeField(
         required=False, widget=AdminSplitDateTime, help_text="Empty until somebody lifts it."
     )
@@ -68,30 +75,48 @@ class PauseAdmin(ReadOnlyAdmin):
     ) -> tuple[str, ...]:
         return () if obj is None else self.get_fields(request, obj)
 
-    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: Any) -> None:
-        """Pause through the journal, and log what it recorded."""
-        told, journal = form.cleaned_data, get_uploader().journal
-        until = told["until"]
-        pause = PauseRecord(
-            told["transport"] or None,
-            told["account"] or None,
-            told["reason"],
-            since=get_uploader().now(),
-            until=None if until is None else until.timestamp(),
-            by=request.user.get_username(),
-        )
-        journal.pause(pause)
-        found = Pause.objects.filter(
-            transport=pause.transport, account=pause.account, by=pause.by
-        ).latest("id")
-        obj.pk, obj.transport, obj.account = found.pk, found.transport, found.account
+    @transaction.non_atomic_requests
+    @method_decorator(csrf_protect)
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Pause through the journal; the admin's own way is a transaction, which it never joins."""
+        if request.method == "POST" and self.has_add_permission(request):
+            form = self.get_form(request)(request.POST)
+            if form.is_valid():
+                self._begin(request, form.cleaned_data)
+                return self.response_post_save_add(request, Pause())
+        return super().add_view(request, form_url, extra_context)
 
     def delete_model(self, request: HttpRequest, obj: Pause) -> None:
-        get_uploader().journal.unpause(obj.transport, obj.account, by=obj.by)
+        def lift() -> None:
+            get_uploader().journal.unpause(obj.transport, obj.account, by=obj.by)
+
+        transaction.on_commit(lift, using=router.db_for_write(Pause))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         for pause in queryset:
             self.delete_model(request, pause)
+
+    def _begin(self, request: HttpRequest, told: Mapping[str, Any]) -> None:
+        up, until = get_uploader(), told["until"]
+        pause = PauseRecord(
+            told["transport"] or None,
+            told["account"] or None,
+            told["reason"],
+            since=up.now(),
+            until=None if until is None else until.timestamp(),
+            by=request.user.get_username(),
+        )
+        up.journal.pause(pause)
+        row = Pause.objects.filter(
+            transport=pause.transport, account=pause.account, by=pause.by
+        ).latest("id")
+        self.log_addition(request, row, pause.reason)
+        self.message_user(request, f"{row} is paused", messages.SUCCESS)
 
     @admin.display(description="destination", ordering="transport")
     def what(self, row: Pause) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class ReadOnlyAdmin(Base):
     class Media:
         css: ClassVar[dict[str, list[str]]] = {"all": ["mmap_uploader/admin.css"]}
 
+    @transaction.non_atomic_requests  # orders are the journal's to commit
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
