@@ -187,8 +187,11 @@ def test_the_sandbox_command_shows_broken_rules(
     assert ended.code == 1
 
 
-def test_the_sandbox_command_sends_webhooks(
-    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_sandbox_command_sends_webhooks_and_keeps_posts(
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What becomes of a post is told to the address that was given, signed for the app it names."""
     taken: queue.SimpleQueue[tuple[dict[str, str], bytes]] = queue.SimpleQueue()
@@ -207,7 +210,8 @@ def test_the_sandbox_command_sends_webhooks(
         thread = threading.Thread(target=hook.serve_forever, args=(0.01,))
         thread.start()
         url = f"http://127.0.0.1:{hook.server_port}/tiktok?key=kept"
-        served = start("sandbox", "--webhooks", url, env=environment())
+        kept = tmp_path / "kept"
+        served = start("sandbox", "--webhooks", url, "--keep", str(kept), env=environment())
         assert served.stdout is not None
         head = "".join(iter(served.stdout.readline, "Ctrl-C ends it. Requests:\n"))
         variable, token = re.findall(r"export (\w+)=(\S+)", head)[0]
@@ -224,6 +228,8 @@ def test_the_sandbox_command_sends_webhooks(
     event = handle(headers, body, secret=secret)
     assert event.event == "post.publish.complete"
     assert taken.empty()
+    (file,) = kept.iterdir()
+    assert (file.name, file.read_bytes()) == (event.publish_id, clip.read_bytes())
     assert f"200  webhook post.publish.complete  {event.publish_id}" in ended.out
 
 
@@ -235,9 +241,11 @@ def test_the_sandbox_command_sends_webhooks(
             "the sandbox of youtube sends no webhooks",
         ),
         (["--webhooks", "x"], "the address for webhooks is no URL"),
+        (["--to", "youtube", "--keep", "x"], "of youtube keeps no bytes"),
+        (["--keep", "/dev/null/x"], "nothing can be kept in /dev/null/x: Not a directory"),
     ],
 )
-def test_webhooks_that_cannot_be_sent(
+def test_what_a_sandbox_cannot_do(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line, exit code 2, before anything listens."""

@@ -1,7 +1,11 @@
 """The page's files and the report behind it: safe headers, no secrets, nobody's rules touched."""
 
+import hashlib
+import http.client
 import json
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -179,6 +183,38 @@ def test_the_report_has_no_secret(lenient: Sandbox) -> None:
     assert told["webhooks"][0]["url"] == "http://127.0.0.1:9/hook"
     assert told["webhooks"][0]["status"] == 0
     assert len(told["violations"]) == 4
+
+
+def test_what_is_kept_is_served_when_it_is_whole(tmp_path: Path) -> None:
+    """Byte for byte, whatever was cut and sent again; in ranges, as players ask for it."""
+    with Sandbox(keep=tmp_path / "kept") as sandbox, Client(sandbox) as client:
+        size = 2 * CHUNK + 5
+        sandbox.script(Fault("put", nth=2, reset_after=300_000))
+        upload = client.init(size, CHUNK)
+        path = f"/-/media/{upload.publish_id}"
+        assert client.put(upload, 0, CHUNK - 1).status == 206
+        with suppress(ConnectionError, http.client.HTTPException):
+            client.put(upload, CHUNK, size - 1, body=b"x" * (size - CHUNK))
+        client.http.close()
+        assert not state(client)["posts"][0]["is_playable"]
+        assert client.put(upload, CHUNK, size - 1).status == 201
+
+        assert state(client)["posts"][0]["is_playable"]
+        answer = client.request("GET", path)
+        assert answer.headers["Content-Type"] == "video/mp4"
+        assert hashlib.sha256(answer.body).hexdigest() == sandbox.posts[0].sha256
+        part = client.request("GET", path, None, {"Range": "bytes=1000-1999"})
+        assert (part.status, part.body) == (206, answer.body[1000:2000])
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert (kept.name, kept.stat().st_mode & 0o777) == (upload.publish_id, 0o600)
+    assert kept.stat().st_size == size
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "%2e%2e", "", "v_pub_file~v2-1.7"])
+def test_nothing_else_is_served_as_a_film(tmp_path: Path, name: str) -> None:
+    """Only ids of posts are names: no path leads out of the folder."""
+    with Sandbox(keep=tmp_path, strict=False) as sandbox, Client(sandbox) as client:
+        assert client.request("GET", f"/-/media/{name}").status == 404
 
 
 class _Hook(BaseHTTPRequestHandler):

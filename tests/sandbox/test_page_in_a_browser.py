@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.browser import needs_browser
 from tests.sandbox.client import CHUNK, Client, pattern, put_head
 from tests.sandbox.onlooker import Onlooker
 from transports.tiktok.sandbox import Fault, Sandbox
+from uploader.cli.clip import CLIP
 
 pytestmark = needs_browser
 HOSTILE = (
@@ -187,6 +189,21 @@ def luminance(browser: Onlooker, css: str, name: str) -> float:
     shares = [int(part) / 255 for part in parts]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_what_was_kept_is_played(tmp_path: Path, browser: Onlooker) -> None:
+    """The film that arrived, in the browser's own player; a post without bytes has none."""
+    film = CLIP.read_bytes()
+    with Sandbox(keep=tmp_path) as sandbox, Client(sandbox) as client:
+        browser.open(sandbox.page_url)
+        browser.wait(lambda: browser.text("#live") == "live")
+        upload = client.init(len(film), title="A film")
+        browser.wait(lambda: browser.text("#detail-title") == "A film")
+        assert browser.run("return document.querySelector('#film').hidden")
+        client.put(upload, 0, len(film) - 1, body=film)
+        player = "const film = document.querySelector('#film'); return film.hidden || film.duration"
+        browser.wait(lambda: browser.run(player) not in (True, None))
+        assert browser.run(player) > 0.5
 
 
 def test_the_end_of_the_sandbox_is_said(tab: Onlooker) -> None:

@@ -10,6 +10,7 @@ import os
 import queue
 import shlex
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from uploader import registry
@@ -23,10 +24,10 @@ LOOK_EVERY: Final = 0.1
 """Seconds between two looks at what has arrived."""
 
 
-def sandbox(*, to: str, port: int, webhooks: str | None = None) -> int:
+def sandbox(*, to: str, port: int, webhooks: str | None = None, keep: Path | None = None) -> int:
     """Serve until a signal comes; return 1 when a client broke a rule, else 0.
 
-    What becomes of posts is told to `webhooks`, once.
+    What becomes of posts is told to `webhooks`, once; their bytes are kept in the folder `keep`.
     """
     factory = registry.load(to)
     peer = factory.sandbox(port=port)
@@ -34,6 +35,8 @@ def sandbox(*, to: str, port: int, webhooks: str | None = None) -> int:
         raise ConfigurationError(f"{to} has no sandbox").hint("`uploader transports` lists them")
     if webhooks is not None:
         _check_webhooks(to, peer, webhooks)
+    if keep is not None:
+        _keep(to, peer, keep)
     try:
         peer.__enter__()
     except OSError as error:
@@ -63,6 +66,17 @@ def _check_webhooks(to: str, peer: Any, url: str) -> None:
         raise ConfigurationError("the address for webhooks is no URL").hint(
             "give one such as http://127.0.0.1:8000/tiktok"
         )
+
+
+def _keep(to: str, peer: Any, folder: Path) -> None:
+    if not hasattr(peer, "keep_in"):
+        raise ConfigurationError(f"the sandbox of {to} keeps no bytes")
+    try:
+        peer.keep_in(folder)
+    except OSError as error:
+        raise ConfigurationError(
+            f"nothing can be kept in {folder}: {os.strerror(error.errno or 0)}"
+        ) from None
 
 
 def _welcome(factory: TransportFactory, peer: Any) -> str:

@@ -75,11 +75,15 @@ def sandbox(
         str | None,
         typer.Option(metavar="URL", help="Tell this address what becomes of posts."),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep what arrives here, so that its page plays it."),
+    ] = None,
 ) -> None:
     """Serve a strict stand-in for a destination until Ctrl-C.
 
-    It keeps no bytes, checks every rule, and prints a line per request. Exit code 1 says that a
-    client broke a rule.
+    It checks every rule, keeps no bytes unless told where, and prints a line per request. Exit
+    code 1 says that a client broke a rule.
 
     [cyan]uploader sandbox --port 8080[/]
     """
@@ -87,7 +91,7 @@ def sandbox(
     def command() -> int:
         from uploader.cli.sandbox import sandbox as run
 
-        return run(to=to, port=port, webhooks=webhooks)
+        return run(to=to, port=port, webhooks=webhooks, keep=keep)
 
     ended(command)
 

@@ -11,6 +11,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from transports.tiktok.sandbox.clock import SandboxClock
@@ -78,6 +79,8 @@ class Book:
         self.rule: str | None = None
         """The code that every init is refused with now."""
         self.processing_seconds = processing_seconds
+        self.keep: Path | None = None
+        """Where the bytes of posts are kept from now on."""
         self.posts: list[Post] = []
         self.requests: list[RequestRecord] = []
         self.violations: list[str] = []
@@ -168,8 +171,10 @@ class Book:
             return alive[0]
         upload_id = str(self._digits())
         source, urls = order.source, order.source.urls
+        publish_id = f"{_shape(order)}.{self._digits()}"
         post = Post(
-            publish_id=f"{_shape(order)}.{self._digits()}",
+            publish_id=publish_id,
+            kept=self.keep / publish_id if self.keep is not None and not urls else None,
             account=token.account,
             title=order.title,
             privacy_level=order.privacy_level,

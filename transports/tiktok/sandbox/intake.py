@@ -1,4 +1,4 @@
-"""The body of one PUT on its way into a post: counted and hashed, never kept.
+"""The body of one PUT on its way into a post: counted and hashed, kept only where that was asked.
 
 Rule: a body counts when it is committed. Until then it is hashed into a copy, and a chunk that is
 cut off leaves the post as it was (or, if so switched, longer by what arrived).
@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from aiohttp import StreamReader
 
@@ -44,6 +44,7 @@ class Intake:
         self._hasher = post.hasher.copy()
         self._hashing: Future[None] | None = None
         self._settled = False
+        self._file: BinaryIO | None = None
         # Set: stop being slow or stalled, somebody waits for this body to end.
         self._hurry = hurry
 
@@ -102,6 +103,10 @@ class Intake:
         self._post.store(self._chunk.received, self._hasher)
 
     def __enter__(self) -> Self:
+        if self._post.kept is not None:
+            self._post.kept.touch(mode=0o600)
+            self._file = self._post.kept.open("r+b")
+            self._file.seek(self._post.received)
         return self
 
     def __exit__(
@@ -111,16 +116,25 @@ class Intake:
         traceback: TracebackType | None,
     ) -> None:
         self.cut()
+        if self._file is not None:
+            if self._hashing is not None:
+                self._hashing.result()
+            self._file.close()
 
     async def _take(self, piece: bytes) -> None:
         await self._hashed()
         self._chunk.received += len(piece)
         if len(piece) < _THREAD_BYTES:
-            self._hasher.update(piece)
+            self._absorb(piece)
         else:
             # hashlib drops the GIL: the next piece is received while this one is hashed.
-            self._hashing = self._pool.submit(self._hasher.update, piece)
+            self._hashing = self._pool.submit(self._absorb, piece)
         self._notify()
+
+    def _absorb(self, piece: bytes) -> None:
+        self._hasher.update(piece)
+        if self._file is not None:
+            self._file.write(piece)
 
     async def _hashed(self) -> None:
         if self._hashing is None:

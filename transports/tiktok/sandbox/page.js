@@ -143,6 +143,17 @@ function facts(post) {
   ]);
 }
 
+function film(post) {
+  const source = post.is_playable ? `/-/media/${encodeURIComponent(post.publish_id)}` : "";
+  const video = at("film");
+  video.hidden = !source;
+  if ((video.getAttribute("src") ?? "") === source) return;
+  if (source) video.src = source;
+  else video.removeAttribute("src");
+  video.setAttribute("aria-label", titleOf(post).slice(0, 80));
+  video.load();
+}
+
 function show(post, now) {
   at("detail").hidden = false;
   say(at("detail-title"), titleOf(post));
@@ -150,12 +161,13 @@ function show(post, now) {
   const state = make("span", { class: "state", "data-kind": kind }, word);
   at("detail-state").replaceChildren(state, post.fail_reason ? ` ${post.fail_reason}` : "");
   at("facts").replaceChildren(...facts(post));
+  film(post);
   const chunks = post.chunks ?? [];
   at("course").hidden = !chunks.length;
   if (!chunks.length) return;
   draw(at("timeline"), post, now);
   say(at("timeline-says"),
-    `${count(post.attempts)} PUTs for ${count(post.parts)} chunk${post.parts === 1 ? "" : "s"}: ${count(post.retries)} sent again, ${count(post.refused)} refused, ${count(post.faults)} met a fault.`);
+    `${count(post.attempts)} PUT${post.attempts === 1 ? "" : "s"} for ${count(post.parts)} chunk${post.parts === 1 ? "" : "s"}: ${count(post.retries)} sent again, ${count(post.refused)} refused, ${count(post.faults)} met a fault.`);
   const begin = chunks[0].started;
   const newest = chunks.slice(-CHUNKS).reverse();
   at("chunks").replaceChildren(...newest.map((chunk) => make("tr", {},

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
 
@@ -21,6 +21,7 @@ from transports.tiktok.sandbox.webhooks import Webhooks
 
 PATH: Final = "/"
 STATE_PATH: Final = "/-/state.json"
+MEDIA_PATH: Final = "/-/media/"
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     PATH: ("page.html", "text/html"),
     "/-/page.css": ("page.css", "text/css"),
@@ -30,7 +31,8 @@ FILES: Final[Mapping[str, tuple[str, str]]] = {
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-        " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        " media-src 'self'; img-src data:; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -47,18 +49,27 @@ class Page:
         self._webhooks = webhooks
         self._faults = faults
 
-    def answer(self, request: web.BaseRequest, path: str, query: str) -> web.Response | None:
+    def answer(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse | None:
         """Return what is to be seen at a path, None where nothing is."""
         if request.method not in ("GET", "HEAD"):
             return None
         if path == STATE_PATH:
             return self._state(query, request.headers.get("If-None-Match"))
+        if path.startswith(MEDIA_PATH):
+            return self._media(path.removeprefix(MEDIA_PATH))
         if path not in FILES:
             return None
         name, kind = FILES[path]
         return web.Response(
             text=_content(name), content_type=kind, charset="utf-8", headers=HEADERS
         )
+
+    def _media(self, publish_id: str) -> web.StreamResponse | None:
+        """Return what was kept of a post that is whole, or a range of it."""
+        post = self._book.post(unquote(publish_id))
+        if post is None or post.kept is None or not post.complete:
+            return None
+        return web.FileResponse(post.kept, headers={**HEADERS, "Content-Type": post.content_type})
 
     def _state(self, query: str, seen: str | None) -> web.Response:
         """Return the report; with `?chunks=PUBLISH_ID` only that post's chunks; 304 if as seen."""

@@ -1,6 +1,6 @@
 """What the sandbox remembers of an upload: its cut, what arrived, and what became of it.
 
-Rule: no bytes are kept, only counts, ranges, times and a running SHA-256; no I/O. A task's state
+Rule: only counts, ranges, times and a running SHA-256 are kept; no I/O. A task's state
 is computed from when things happened, so moving the clock is enough to move a post along.
 """
 
@@ -8,6 +8,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from transports.tiktok.sandbox.clock import SandboxClock
@@ -95,6 +96,10 @@ class Post:
     """The init as it was sent."""
     finished: list[tuple[float, int]] = field(default_factory=list)
     """When the creator made a post of the draft, and its id; once for each post."""
+    kept: Path | None = None
+    """Where the bytes are written as they come, if the sandbox was told to keep them."""
+    content_type: str = ""
+    """What the last PUT that was stored said of them."""
     duplicate_of: str | None = None
     """publish_id of an earlier init with the same body for the same account, not failed."""
     answered: bool = False

@@ -147,6 +147,7 @@ def _post(post: Post, now: float, *, chunks: bool) -> dict[str, Any]:
         "completed": post.completed if post.complete else None,
         "cancelled": post.cancelled,
         "duplicate_of": post.duplicate_of,
+        "is_playable": post.kept is not None and post.complete,
         "pulled_from": [url.partition("?")[0] for url in post.urls],
     }
     return {**facts, "chunks": list(_chunks(attempts))} if chunks else facts

@@ -40,9 +40,10 @@ class SandboxViolation(AssertionError):
 class Sandbox:
     """Stand in for TikTok's Content Posting API and its upload host, strictly.
 
-    It keeps no bytes: each post has the SHA-256, ranges and times of what arrived. With `strict`,
-    leaving the context raises `SandboxViolation` for everything in `violations`, unless another
-    exception is on its way. Times are on `clock`, which tests may advance.
+    It keeps no bytes: each post has the SHA-256, ranges and times of what arrived. Given a folder
+    to `keep` them in, each post is a file there by its publish_id. With `strict`, leaving the
+    context raises `SandboxViolation` for everything in `violations`, unless another exception is on
+    its way. Times are on `clock`, which tests may advance.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Sandbox:
         rate_limits: bool = True,
         public_base_url: str | None = None,
         clock: SandboxClock | None = None,
+        keep: str | PathLike[str] | None = None,
     ) -> None:
         """Prepare; nothing listens before `start`.
 
@@ -71,8 +73,12 @@ class Sandbox:
         self._public_base_url = public_base_url.rstrip("/") if public_base_url else None
         self._faults = FaultQueue()
         self._book = Book(
-            clock=self.clock, switches=self.switches, processing_seconds=processing_seconds
+            clock=self.clock,
+            switches=self.switches,
+            processing_seconds=processing_seconds,
         )
+        if keep is not None:
+            self.keep_in(keep)
         self.oauth = OAuth(self._book)
         self.webhooks = Webhooks(self._book, self.oauth)
         self.access_token = self._accept(access_token, "sandbox-creator")
@@ -199,6 +205,12 @@ class Sandbox:
         if post is None or not post.inbox or post.status not in (SEND_TO_USER_INBOX, COMPLETE):
             raise LookupError(f"{publish_id} is no draft in an inbox")
         return self._book.finish_draft(post)
+
+    def keep_in(self, folder: str | PathLike[str]) -> None:
+        """Keep the bytes of posts that begin from now on as files, which the page plays."""
+        place = Path(folder)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._book.keep = place
 
     def script(self, *faults: Fault) -> None:
         """Let these faults happen, in this order, to the requests that follow."""

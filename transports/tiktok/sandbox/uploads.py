@@ -211,6 +211,7 @@ class UploadHost:
             if post.cancelled is not None:
                 put.chunk.why = "the upload was cancelled meanwhile"
                 return self._confirm(post, 404)
+            post.content_type = put.request.headers["Content-Type"]
             intake.commit()
         if put.effect == "lose_answer":
             await put.peer.reset()
