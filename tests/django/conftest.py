@@ -6,7 +6,7 @@ Each test has a database of its own under the alias "default": an SQLite file, o
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,12 @@ from tests.django import postgres as pg
 CONFIGURED = Settings("tests.django.settings")
 settings._wrapped = CONFIGURED
 django.setup()
+
+# Models can be imported from here on.
+from tests.django.children import KEY  # noqa: E402
+from uploader.contrib.django.journal import DjangoJournal  # noqa: E402
+from uploader.contrib.django.running import close  # noqa: E402
+
 settings._wrapped = empty
 
 
@@ -47,6 +53,7 @@ def configured() -> Iterator[None]:
 def _configured() -> Iterator[None]:
     with configured():
         yield
+        close()
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +62,7 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("django") / "migrated.sqlite3"
     with configured():
         turn_to({"ENGINE": "django.db.backends.sqlite3", "NAME": path})
-        call_command("migrate", verbosity=0)
+        call_command("migrate", run_syncdb=True, verbosity=0)
         connections["default"].close()
     return path
 
@@ -76,9 +83,25 @@ def _server() -> Iterator[dict[str, Any]]:
     with pg.server() as database:
         with configured():
             turn_to(database)
-            call_command("migrate", verbosity=0)
+            call_command("migrate", run_syncdb=True, verbosity=0)
             connections["default"].close()
         yield database
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, _sqlite: None) -> dict[str, Any]:
+    """Run a test with either; return the keys of `DATABASES`."""
+    if request.param == "postgres":
+        request.getfixturevalue("postgres")
+    found = connections["default"].settings_dict
+    return {name: str(found[name]) for name in ("ENGINE", "NAME", "HOST", "USER")}
+
+
+@pytest.fixture
+def journal() -> Iterator[DjangoJournal]:
+    """Open a journal in the test's database."""
+    with closing(DjangoJournal(keys=[KEY])) as journal:
+        yield journal
 
 
 @pytest.fixture
@@ -88,7 +111,7 @@ def postgres(_sqlite: None, _server: dict[str, Any]) -> Iterator[dict[str, Any]]
     with connections["default"].cursor() as cursor:
         cursor.execute(
             "TRUNCATE mmap_uploader_part, mmap_uploader_upload, mmap_uploader_account,"
-            " mmap_uploader_pause, mmap_uploader_mark"
+            " mmap_uploader_pause, mmap_uploader_mark, films_film"
         )
     yield _server
     connections["default"].close()

@@ -3,17 +3,15 @@
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from django.db.models import FloatField, Value
 
+from tests.django.children import KEY
 from uploader.contrib.django.journal import DjangoJournal
 from uploader.contrib.django.store import DjangoTokenStore
 from uploader.journal import Journal
 from uploader.testing.journals import SharedJournalContract
 from uploader.testing.tokens import SharedTokenStoreContract
 from uploader.tokens import TokenStore
-
-KEY = Fernet.generate_key().decode()
 
 
 class TestJournalOnSqlite(SharedJournalContract):

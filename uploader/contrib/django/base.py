@@ -55,15 +55,21 @@ class Base:
         theirs = connections[self.alias]
         return theirs.in_atomic_block or not theirs.settings_dict["AUTOCOMMIT"]
 
-    def alone(self, work: Callable[[], T], *, undo: Callable[[T], object] | None = None) -> T:
-        """Run `work` on a connection of ours."""
+    def alone(
+        self,
+        work: Callable[[], T],
+        *,
+        repeat: bool = False,
+        undo: Callable[[T], object] | None = None,
+    ) -> T:
+        """Run `work` on a connection of ours, as `Crew.run` does."""
         with self._telling():
-            return self._crew.run(work, undo=undo)
+            return self._crew.run(work, repeat=repeat, undo=undo)
 
-    def joining(self, work: Callable[[], T]) -> T:
+    def joining(self, work: Callable[[], T], *, repeat: bool = True) -> T:
         """Run `work` in the transaction that this thread is in, otherwise on one of ours."""
         if not self.is_joined:
-            return self.alone(work)
+            return self.alone(work, repeat=repeat)
         with self._telling():
             return work()
 

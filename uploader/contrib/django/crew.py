@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import InterfaceError, OperationalError
 
 from uploader.errors import UploaderError
 from uploader.journals import forking
@@ -34,7 +35,7 @@ FRESH: Final = 5.0
 BUSY: Final = 10
 """Seconds to wait for another transaction."""
 
-Job = tuple["concurrent.futures.Future[Any]", Callable[[], Any]]
+Job = tuple["concurrent.futures.Future[Any]", Callable[[], Any], bool]
 
 
 class _Shared:
@@ -66,18 +67,25 @@ class Crew:
         self._shared = _Shared(self.alias)
         self._threads: list[threading.Thread] = []
 
-    def run(self, work: Callable[[], T], *, undo: Callable[[T], object] | None = None) -> T:
+    def run(
+        self,
+        work: Callable[[], T],
+        *,
+        repeat: bool = False,
+        undo: Callable[[T], object] | None = None,
+    ) -> T:
         """Run `work` to its end and return what it does.
 
-        When an exception is thrown into the waiting thread, what was done without anybody to tell
-        is given to `undo`.
+        `repeat` says that it may be done twice, which it is when its connection is lost. When an
+        exception is thrown into the waiting thread, what was done without anybody to tell is given
+        to `undo`.
         """
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         with self._shared.lock:
             if self._closed:
                 raise self._refusal()
             self._find_hands()
-            self._shared.jobs.put((future, work))
+            self._shared.jobs.put((future, work, repeat))
         try:
             return future.result()
         except BaseException:
@@ -148,11 +156,11 @@ def _serve(shared: _Shared) -> None:
                 continue
             if job is None:
                 return
-            future, work = job
+            future, work, repeat = job
             with _in_use(shared, wrapper):
                 if time.monotonic() - used > FRESH:
                     _mend(wrapper)
-                _do(future, work)
+                _do(future, _twice(work, wrapper) if repeat else work)
                 wrapper.close_if_unusable_or_obsolete()
             used = time.monotonic()
             del job, future, work
@@ -185,6 +193,21 @@ def _do(future: concurrent.futures.Future[Any], work: Callable[[], Any]) -> None
         future.set_exception(error)
     else:
         future.set_result(value)
+
+
+def _twice(work: Callable[[], Any], wrapper: BaseDatabaseWrapper) -> Callable[[], Any]:
+    def doing() -> Any:
+        before = wrapper.connection
+        try:
+            return work()
+        except (InterfaceError, OperationalError):
+            # Leaving a transaction may have opened another one already.
+            if before is None or (wrapper.connection is before and wrapper.is_usable()):
+                raise
+        wrapper.close()
+        return work()
+
+    return doing
 
 
 def _mend(wrapper: BaseDatabaseWrapper) -> None:

@@ -88,7 +88,7 @@ class DjangoJournal:
         return self._marks.environment
 
     def claim(self, entry: Entry, ttl: float, *, again: bool = False) -> Claim:
-        self._marks.check()
+        self._marks.check(joining=False)
         columns = columns_of(facts_of(entry), self._sealer.seal)
 
         def work() -> Claim:
@@ -102,15 +102,15 @@ class DjangoJournal:
         return self._base.alone(work, undo=undo)
 
     def add(self, entry: Entry) -> Entry:
-        self._marks.check()
+        self._marks.check(joining=True)
         columns = columns_of(facts_of(entry), self._sealer.seal)
         durable = not self._base.is_joined
         return self._base.joining(
-            lambda: self._put(entry, columns, again=False, durable=durable)[0][0]
+            lambda: self._put(entry, columns, again=False, durable=durable)[0][0], repeat=False
         )
 
     def take(self, upload_id: str, ttl: float) -> tuple[Entry, Lease]:
-        self._marks.check()
+        self._marks.check(joining=False)
 
         def work() -> tuple[Entry, Lease]:
             with self._base.transaction(durable=True):
@@ -120,10 +120,11 @@ class DjangoJournal:
         return self._base.alone(work, undo=lambda taken: self._free_lease(taken[1]))
 
     def renew(self, lease: Lease) -> None:
-        self._base.alone(lambda: self._write(lease, {"lease_until": self._clock() + lease.ttl}))
+        until = {"lease_until": self._clock() + lease.ttl}
+        self._base.alone(lambda: self._write(lease, until), repeat=True)
 
     def release(self, lease: Lease) -> None:
-        self._base.alone(lambda: self._free_lease(lease))
+        self._base.alone(lambda: self._free_lease(lease), repeat=True)
         self._leases.pop(lease.upload_id, None)
 
     def save(
@@ -148,7 +149,7 @@ class DjangoJournal:
                 if part is not None:
                     self._put_part(lease.upload_id, part, receipt)
 
-        self._base.alone(work)
+        self._base.alone(work, repeat=True)
 
     def get(self, upload_id: str) -> Entry | None:
         found = self._base.joining(lambda: self._read(self._rows.filter(upload_id=upload_id)))

@@ -40,9 +40,12 @@ class Marks:
     def environment(self) -> str | None:
         return self._learn()[1]
 
-    def check(self) -> None:
-        """Refuse another environment's tables, and keys that open nothing in these."""
-        self._learn()
+    def check(self, *, joining: bool) -> None:
+        """Refuse another environment's tables, and keys that open nothing in these.
+
+        What is missing is made in the caller's transaction only for one who is `joining` it.
+        """
+        self._learn(joining=joining)
 
     def now(self, clock: Any) -> float:
         """Return the time by an expression, on whichever connection this thread has."""
@@ -55,19 +58,20 @@ class Marks:
             cursor.execute(f"SELECT {sql}{connection.features.bare_select_suffix}", values)
             return float(cursor.fetchone()[0])
 
-    def _learn(self) -> tuple[Secret, str | None]:
+    def _learn(self, *, joining: bool = True) -> tuple[Secret, str | None]:
         if self._known is not None:
             return self._known
-        rows = self._base.joining(self._read)
+        run = self._base.joining if joining else self._base.alone
+        rows = run(self._read)
         missing = STAND_IN not in rows or (self._wanted is not None and ENVIRONMENT not in rows)
         if missing:
-            rows = self._base.joining(self._make)
+            rows = run(self._make)
         carried = rows.get(ENVIRONMENT)
         if None not in (carried, self._wanted) and carried != self._wanted:
             raise rules.other_environment(self._base.place, carried or "", self._wanted or "")
         known = self._opened(rows[STAND_IN]), carried
         # What was made in a caller's transaction may be rolled back with it.
-        if not (missing and self._base.is_joined):
+        if not (missing and joining and self._base.is_joined):
             self._known = known
         return known
 

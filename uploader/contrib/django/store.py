@@ -72,7 +72,7 @@ class DjangoTokenStore:
 
     def get(self, transport: str, account: str) -> AccountTokens | None:
         kept = self._rows.filter(place=place_of(transport, account), sealed__isnull=False)
-        row = self._base.alone(kept.first)
+        row = self._base.alone(kept.first, repeat=True)
         return self._tokens(row) if row is not None else None
 
     def save(self, tokens: AccountTokens) -> AccountTokens:
@@ -116,7 +116,7 @@ class DjangoTokenStore:
 
     def list(self, transport: str | None = None) -> Sequence[AccountTokens]:
         kept = self._rows.filter(sealed__isnull=False)
-        rows = self._base.alone(lambda: list(kept))
+        rows = self._base.alone(lambda: list(kept), repeat=True)
         # Databases order, and compare, texts each in its own way.
         found = sorted(rows, key=lambda row: (row.transport, row.account))
         return [self._tokens(row) for row in found if transport in (None, row.transport)]

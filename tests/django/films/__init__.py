@@ -1,0 +1,1 @@
+"""An application that has films, some of them in a storage without paths."""
