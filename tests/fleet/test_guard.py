@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -113,11 +114,10 @@ def test_the_worker_itself_is_not_made(
 
 def test_a_queue_of_less_patience_counts() -> None:
     """RabbitMQ knows a consumer timeout for each queue, too."""
-    from kombu import Queue
-
+    queue: Any = importlib.import_module("kombu").Queue
     patience = {"x-consumer-timeout": 400_000}
     app = application(
-        "amqp://127.0.0.1:1//", {"task_queues": [Queue("films", queue_arguments=patience)]}
+        "amqp://127.0.0.1:1//", {"task_queues": [queue("films", queue_arguments=patience)]}
     )
     with pytest.raises(ConfigurationError, match="consumer_timeout of RabbitMQ, 400 s"):
         app.WorkController(hostname="w@here")
