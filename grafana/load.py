@@ -18,7 +18,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from transports.tiktok import DirectPost
+from transports.tiktok import DirectPost, TikTokLimits
 from transports.tiktok.sandbox import Fault, Sandbox
 from uploader import LeaseHeldError, Outcome, PollPolicy, RetryPolicy, Timeouts, Uploader
 from uploader.events import TokenRefreshed, WebhookReceived
@@ -31,6 +31,8 @@ from uploader.instruments.metrics import (
 )
 from uploader.journals import SqliteJournal
 
+UNLIMITED = TikTokLimits(inits_a_minute=0, statuses_a_minute=0, posts_a_day=0)
+"""A dozen accounts stand for thousands."""
 CHUNK = 5_242_880
 LARGE = 2 * CHUNK + 3
 SMALL = 1000
@@ -84,6 +86,7 @@ class Stage:
             privacy_level="SELF_ONLY",
             base_url=self.sandbox.base_url,
             chunk_size=CHUNK,
+            limits=UNLIMITED,
         )
 
     def puts(self) -> int:

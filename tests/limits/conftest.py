@@ -48,7 +48,15 @@ class SwiftClock:
         """Wait until so much time has passed."""
         until = self.monotonic() + seconds
         while (left := until - self.monotonic()) > 0:
-            await asyncio.sleep(min(left / self._factor, 0.02))
+            loop = asyncio.get_running_loop()
+            later: asyncio.Future[None] = loop.create_future()
+            loop.call_later(min(left / self._factor, 0.02), _wake, later)
+            await later
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 @pytest.fixture(autouse=True)
