@@ -208,8 +208,13 @@ KEEPING = Row(
         ),
         Panel(
             title="Held back",
-            help="1 while uploads to a destination are paused.",
-            queries=(Query(f"max by (transport) (uploader_paused{{{OF}}})", "{{transport}}"),),
+            help="1 while uploads to a destination are paused, by the breaker too.",
+            queries=(
+                Query(f"max by (transport) (uploader_paused{{{OF}}})", "{{transport}}"),
+                Query(
+                    f"max by (transport) (uploader_breaker_open{{{OF}}})", "breaker {{transport}}"
+                ),
+            ),
             unit="none",
             highest=1,
             width=6,

@@ -13,9 +13,10 @@ from tests.engine.conftest import Make, make_uploader, post, sandbox, still
 from tests.engine.files import make_clip
 from tests.instruments.scrape import scraped, total, value
 from transports.tiktok.sandbox import Fault, Sandbox
+from uploader.breaker import BREAKER
 from uploader.errors import JournalError, LeaseHeldError
 from uploader.instruments.metrics import watch_accounts, watch_journal, watch_paused
-from uploader.journal import Journal, State
+from uploader.journal import Journal, Pause, State
 from uploader.journals import SqliteJournal
 
 __all__ = ["make_uploader", "post", "sandbox", "still"]
@@ -27,6 +28,30 @@ def registry() -> CollectorRegistry:
     return CollectorRegistry()
 
 
+def test_pauses_of_the_journal_are_told(registry: CollectorRegistry, tmp_path: Path) -> None:
+    """Those of whole destinations, whoever made them; those of the breaker once more."""
+    with closing(SqliteJournal(tmp_path / "uploads.db")) as journal:
+        watch_journal(journal, registry)
+        assert total(scraped(registry), "paused") == 0
+        journal.pause(Pause("tiktok", None, "a rule", since=0.0, by=BREAKER))
+        journal.pause(Pause("s3", None, "", since=0.0, by="ann"))
+        journal.pause(Pause("tus", "acme", "", since=0.0))
+        journal.pause(Pause(None, None, "", since=0.0))
+
+        told = scraped(registry)
+        assert [value(told, "paused", transport=name) for name in ("tiktok", "s3", "all")] == [
+            1
+        ] * 3
+        assert total(told, "paused") == 3
+        assert value(told, "breaker_open", transport="tiktok") == 1
+        assert total(told, "breaker_open") == 1
+        journal.unpause("tiktok")
+        told = scraped(registry)
+        assert value(told, "paused", transport="tiktok") == 0
+        assert value(told, "breaker_open", transport="tiktok") == 0
+        assert value(told, "paused", transport="s3") == 1
+
+
 class Broken:
     """A journal that answers nothing."""
 
@@ -34,6 +59,9 @@ class Broken:
         self._error = error
 
     def counts(self) -> Mapping[State, tuple[int, float]]:
+        raise self._error
+
+    def pauses(self) -> list[Pause]:
         raise self._error
 
 

@@ -28,6 +28,14 @@ claim = journal.claim(upload("1"), 1000)
 say(claim.lease is not None)
 hear()
 """
+PAUSE = """
+journal = SqliteJournal(hear())
+journal.add(upload("1"))
+pause = Pause("tiktok", None, "a rule was changed", since=1.0, by="killed", trial=1.0)
+journal.pause(pause)
+say([journal.take_trial(pause, 2e9)])
+hear()
+"""
 
 
 def test_of_eight_processes_one_starts_an_upload(tmp_path: Path) -> None:
@@ -46,6 +54,24 @@ def test_of_eight_processes_one_starts_an_upload(tmp_path: Path) -> None:
             ]
             assert len({upload_id for _, _, upload_id, _ in told}) == 1
             assert len({stand_in for _, _, _, stand_in in told}) == 1
+
+
+def test_a_pause_outlives_who_made_it(tmp_path: Path) -> None:
+    """Killed at once after it said so; of a killed trial the next one comes by itself."""
+    path = tmp_path / "uploads.db"
+    with children(PAUSE) as (pauser,):
+        pauser.say(str(path))
+        assert pauser.hear() == [True]
+        pauser.kill()
+
+        journal = SqliteJournal(path)
+        (pause,) = journal.pauses()
+        assert (pause.transport, pause.by, pause.trial) == ("tiktok", "killed", 2e9)
+        assert journal.due(3e9) == ["1"]
+        assert journal.take_trial(pause, 4e9)
+        assert journal.due(3e9) == []
+        assert journal.due(4e9) == ["1"]
+        journal.close()
 
 
 def test_what_a_killed_process_held_is_free_at_once(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 
+from uploader.breaker import BREAKER
 from uploader.errors import JournalError
 from uploader.instruments.counting import metrics_for
 from uploader.instruments.labels import narrow_labels
@@ -60,8 +61,9 @@ class Readings:
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield from self._of_journals()
-        paused = self.paused or self._paused
-        for name, ask in (("accounts", self.accounts), ("paused", paused)):
+        paused = self.paused or (lambda: self._held(breaker=False))
+        asked = ("accounts", self.accounts), ("paused", paused), ("breaker_open", self._open)
+        for name, ask in asked:
             if ask is not None:
                 yield from self._asked(name, ask)
 
@@ -95,7 +97,10 @@ class Readings:
         yield uploads
         yield oldest
 
-    def _paused(self) -> Mapping[str, bool]:
+    def _open(self) -> Mapping[str, bool]:
+        return self._held(breaker=True)
+
+    def _held(self, *, breaker: bool) -> Mapping[str, bool]:
         """Return which destinations are paused as a whole, by any journal; `all` is every one.
 
         What was paused once is told of as long as the process lives, so that a series falls to 0.
@@ -104,7 +109,7 @@ class Readings:
             pause.transport or EVERYTHING
             for journal in self._distinct()
             for pause in self._pauses(journal)
-            if pause.account is None
+            if pause.account is None and (pause.by == BREAKER or not breaker)
         }
         with self._lock:
             self._known |= standing

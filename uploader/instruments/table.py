@@ -121,6 +121,11 @@ METRICS: tuple[Metric, ...] = (
     _read("accounts", "state", "Accounts that are known"),
     _count("webhooks_total", "transport outcome", "Notices that a destination delivered"),
     _read("paused", "transport", "1 while uploads to a destination are held back, else 0"),
+    _read(
+        "breaker_open",
+        "transport",
+        "1 while a destination is held back because it refuses several accounts alike, else 0",
+    ),
 )
 
 BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
