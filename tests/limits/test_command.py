@@ -55,6 +55,9 @@ def test_the_limits_are_shown(capsys: Capture) -> None:
     [rates] = [
         each["capabilities"]["rates"] for each in told["transports"] if each["name"] == "tiktok"
     ]
-    assert {"video_init": 6, "posts_a_day": 15, "creator_info": 20, "status": 30} == {
-        rate["name"]: rate["amount"] for rate in rates
+    assert {rate["name"]: rate["amount"] for rate in rates} == {
+        "video_init": 6,
+        "posts_a_day": 15,
+        "creator_info": 20,
+        "status": 30,
     }

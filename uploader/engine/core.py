@@ -67,7 +67,10 @@ class Engine:
         self.preflights = Preflights(settings.clock, self.executor)
         self._recall = recall
         self.turns = Turns(
-            settings.clock, settings.limiter, settings.limit_wait, self._recalled if recall else None
+            settings.clock,
+            settings.limiter,
+            settings.limit_wait,
+            self._recalled if recall else None,
         )
         self.board = Board(settings.clock, self.journal_executor, settings.breaker.again)
         self.breaker = Breaker(settings.breaker, settings.clock, self.journal_executor, self.board)

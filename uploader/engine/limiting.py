@@ -25,7 +25,6 @@ MANY: Final = 4096
 """So many lines are kept before idle ones are dropped."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """Something that an account opened at a moment of the wall clock, counted under a rate."""

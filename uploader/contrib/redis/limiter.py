@@ -178,8 +178,8 @@ class RedisLimiter:
     def _reset(self, whose: str, rate: Rate) -> float:
         """Return the seconds until there is room under a rate."""
         stats = self._windows.get_window_stats(self._item(rate), whose, rate.name)
-        left: float = stats.reset_time - self._clock() if stats.remaining < 1 else 0.0
-        return left if left > SOON else SOON
+        left = float(stats.reset_time) - self._clock() if stats.remaining < 1 else 0.0
+        return max(SOON, left)
 
     def _item(self, rate: Rate) -> RateLimitItemPerSecond:
         seconds = math.ceil(rate.window + self._slack)
