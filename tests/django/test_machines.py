@@ -8,7 +8,7 @@ from django.db import connections
 from django.db.models import Value
 
 from tests.django.children import KEY, child, heard
-from tests.django.test_transactions import entry
+from tests.django.uploads import entry
 from uploader.contrib.django import DjangoJournal, DjangoTokenStore
 from uploader.contrib.django.clock import DatabaseTime
 from uploader.errors import LeaseHeldError, TokenStoreError

@@ -1,6 +1,5 @@
 """What joins the application's transaction, and what never does."""
 
-import itertools
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,33 +9,11 @@ import pytest
 from django.db import connections, transaction
 
 from tests.django.children import KEY
+from tests.django.uploads import entry, leased
 from transports.tiktok import DirectPost
 from uploader.contrib.django import DjangoJournal, base, enqueue, get_uploader
 from uploader.errors import JournalError
-from uploader.journal import Entry, Lease, State
-from uploader.model import Plan
-
-_numbers = itertools.count(1)
-
-
-def entry(**facts: Any) -> Entry:
-    """Return an upload that is like no other."""
-    number = next(_numbers)
-    usual: dict[str, Any] = {
-        "upload_id": f"{number:016x}",
-        "identity": f"identity {number}",
-        "transport": "tiktok",
-        "account": "acme",
-        "plan": Plan(100, 40, 3),
-    }
-    return Entry(**(usual | facts))
-
-
-def leased(journal: DjangoJournal) -> tuple[Entry, Lease]:
-    """Record an upload and lease it."""
-    claim = journal.claim(entry(), 60.0)
-    assert claim.lease is not None
-    return claim.entry, claim.lease
+from uploader.journal import State
 
 
 @pytest.fixture
