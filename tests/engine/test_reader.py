@@ -276,3 +276,18 @@ async def test_a_small_file_is_read_at_once_and_given_back() -> None:
     await reader.seek(0)
     with pytest.raises(SourceReadError):
         await reader.next()
+
+
+async def test_a_small_file_of_many_parts_is_read_as_there_is_room() -> None:
+    """It has more windows than may be held at once."""
+    content = CONTENT[: 100 * KIB]
+    source = Counted(content)
+    reader, budget = made(source, part_size=10 * KIB)
+    await asyncio.wait_for(reader.seek(0), 10)
+    read = b""
+    while len(read) < len(content):
+        item = await reader.next()
+        read += bytes(item.window.view)
+        reader.done(item)
+    await reader.stop()
+    assert (read, source.out, budget.used) == (content, 0, 0)

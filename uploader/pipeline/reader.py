@@ -75,10 +75,15 @@ class Reader:
         await self.stop()
         self._next, self._until = start, until
         self._whole = False
-        if until - start <= min(WORTH_A_THREAD, self._allowance.window_size()):
+        if self._is_one_window(start, until):
             await self._run(start)
         else:
             self._task = asyncio.create_task(self._run(start), name="uploader-reader")
+
+    def _is_one_window(self, start: int, until: int) -> bool:
+        """Whether little is left, of one part. More than one window may have to wait for room."""
+        little = until - start <= min(WORTH_A_THREAD, self._allowance.window_size())
+        return little and (start >= until or until <= self._part_at(start).stop)
 
     async def next(self) -> Queued:
         """Return the next window, to be handed to `done`; raise the `SourceError` met there."""
