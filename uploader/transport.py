@@ -111,6 +111,11 @@ class Capabilities:
     reopens: bool = False
     rates: tuple[Rate, ...] = ()
 
+    @property
+    def opens_again(self) -> bool:
+        """Whether `create` may be sent again when its answer was lost."""
+        return self.reopens or self.irreversible is Moment.COMPLETE
+
 
 class Transport(Protocol):
     """One destination's protocol: stateless, no I/O, built anew for each upload.

@@ -13,7 +13,12 @@ from typing import Any, Final
 from uploader.engine.abilities import Abilities
 from uploader.engine.caller import FlowCaller
 from uploader.engine.settings import Clock
-from uploader.errors import OutcomeUnknownError, RetriesExhaustedError, SessionExpiredError
+from uploader.errors import (
+    OutcomeUnknownError,
+    RateLimitedError,
+    RetriesExhaustedError,
+    SessionExpiredError,
+)
 from uploader.journal import RESTORED, Entry, PartRecord, State
 from uploader.model import Confirmed, Part, Plan, Processing, Receipt, Session
 from uploader.transport import Moment, Order, Transport
@@ -126,10 +131,10 @@ def may_be_committed(entry: Entry) -> bool:
 def may_open_again(entry: Entry, transport: Transport, clock: Clock) -> bool:
     """Tell whether an upload whose opening was not answered can start anew.
 
-    Where creating cannot be taken back: never. At once where nothing counts that is not completed.
-    Else once what may have been opened has expired.
+    Where creating cannot be taken back: never. At once where nothing comes of a session whose
+    opening was not answered. Else once what may have been opened has expired.
     """
-    if transport.capabilities.irreversible is Moment.COMPLETE:
+    if transport.capabilities.opens_again:
         return True
     lifetime = transport.capabilities.session_lifetime
     if transport.capabilities.irreversible is Moment.CREATE or lifetime is None:
@@ -140,6 +145,12 @@ def may_open_again(entry: Entry, transport: Transport, clock: Clock) -> bool:
 def is_adopted(entry: Entry) -> bool:
     """Tell whether the session was opened by the caller: nobody else can open it anew."""
     return entry.key is not None and entry.key.startswith(ADOPTED)
+
+
+def counted_here(entry: Entry) -> bool:
+    """Tell whether its time is that of a limit of ours, which is counted anew when it is asked."""
+    error = entry.error or {}
+    return error.get("code") == RateLimitedError.code and "status" not in error
 
 
 def is_restored(entry: Entry) -> bool:

@@ -363,15 +363,16 @@ class UploadRun:
         prepared = self.prepared
         spec = prepared.spec
         self._course.announced = True
-        await self._log.save(state=State.OPENING, durable=not self._commits)
+        once = not self._transport.capabilities.opens_again
+        await self._log.save(state=State.OPENING, durable=once)
         created_at, began = self._clock.time(), self._clock.monotonic()
-        self._course.creating = not self._commits  # nothing counts that is not completed
+        self._course.creating = once
         self._opening = self._opening or self._caller.budget()
         try:
             session = await self._caller.call(
                 "create",
                 lambda: self._transport.create(spec),
-                repeatable=self._commits,
+                repeatable=not once,
                 budget=self._opening,
             )
         except Later:

@@ -142,7 +142,7 @@ def survivable(stage: Stage, take: Take) -> bool:
     moment = destination.capabilities.irreversible
     match take.name:
         case "create":
-            return moment is Moment.COMPLETE
+            return destination.capabilities.opens_again
         case "complete":
             return moment is not Moment.COMPLETE or hasattr(destination, "verify")
         case "put_part":

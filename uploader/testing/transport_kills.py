@@ -99,11 +99,13 @@ class KillContract(TransportFrame):
 def doubtful(stage: Stage) -> int:
     """Return how many requests of an upload can neither be repeated nor asked about."""
     transport = stage.destination().transport()
-    match transport.capabilities.irreversible:
+    limits = transport.capabilities
+    opening = 0 if limits.opens_again else 1
+    match limits.irreversible:
         case Moment.COMPLETE:
-            return 0 if hasattr(transport, "verify") else 1
+            return opening + (0 if hasattr(transport, "verify") else 1)
         case Moment.LAST_PART:
-            return 1 if hasattr(transport, "query") else 2
+            return opening + (0 if hasattr(transport, "query") else 1)
     return 1
 
 
