@@ -299,14 +299,25 @@ class PausedError(UploaderError):
 
     suspends = True
 
-    def __init__(self, message: str, *, pause: Any, upload_id: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        transport: str | None = None,
+        account: str | None = None,
+        reason: str = "",
+        since: float | None = None,
+        until: float | None = None,
+        by: str = "",
+        upload_id: str | None = None,
+    ) -> None:
         super().__init__(message, upload_id=upload_id)
-        self.transport: str | None = pause.transport
-        self.account: str | None = pause.account
-        self.reason: str = pause.reason
-        self.since: float = pause.since
-        self.until: float | None = pause.until
-        self.by: str = pause.by
+        self.transport = transport
+        self.account = account
+        self.reason = reason
+        self.since = since
+        self.until = until
+        self.by = by
 
 
 class UploadCancelledError(UploaderError):

@@ -55,6 +55,7 @@ def test_nothing_is_sent_of_what_is_paused(stage: Stage, up: Uploader, seen: lis
     error = paused(result)
     assert (error.code, error.transport, error.account) == ("paused", "tiktok", None)
     assert (error.reason, error.by) == ("a rule was changed", "ann")
+    assert error.since is not None
     assert error.until == pytest.approx(error.since + 60.0)
     for word in ("uploads to tiktok", "by ann", "a rule was changed", "since 20"):
         assert word in error.message

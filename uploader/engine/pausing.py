@@ -149,7 +149,12 @@ def paused(pause: Pause) -> PausedError:
     reason = pause.reason or "no reason was given"
     error = PausedError(
         f"{scope(pause.transport, pause.account)} are paused since {since}{until}{by}: {reason}",
-        pause=pause,
+        transport=pause.transport,
+        account=pause.account,
+        reason=pause.reason,
+        since=pause.since,
+        until=pause.until,
+        by=pause.by,
     )
     options = "".join(
         f" --{name} {value}"
