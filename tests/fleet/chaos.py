@@ -18,10 +18,11 @@ from transports.tiktok.sandbox import Fault
 from uploader import Outcome, Uploader
 from uploader.engine.settings import SystemClock
 from uploader.journal import ENDED, Entry, State
-from uploader.journals import SqliteJournal
 
 TICK = 0.2
 """Seconds between two looks at the workers."""
+FEW = 5
+"""Uploads after which something happens."""
 FAULTS = (
     lambda draw: Fault("put", reset_after=draw.randrange(200_000)),
     lambda draw: Fault("put", status=503),
@@ -33,6 +34,28 @@ FAULTS = (
     lambda draw: Fault("status", status=500),
     lambda draw: Fault("status", lose_answer=True),
 )
+SETTLED = 130.0
+"""Seconds in which all has ended then: what failed is tried again after 30 and 60."""
+ACCOUNTS = 20
+WINDOW = 2.0
+"""TikTok's minute, so that 25 posts of an account need no four minutes."""
+RATES = ",".join(
+    [
+        *(f"tiktok.{rate}/{WINDOW:g}" for rate in ("video_init=6", "creator_info=20", "status=30")),
+        "tiktok.posts_a_day=off",
+    ]
+)
+"""The sandbox's own amounts, in its window."""
+SANDBOX: dict[str, Any] = {"rate_limits": True, "strict": False, "processing_seconds": 1.0}
+INSTALL: dict[str, Any] = {
+    "seconds": 2.0,
+    "overtime": 8.0,
+    "grace": 3.0,
+    "margin": 5.0,
+    "sweep_every": 3.0,
+    "watch_every": 2.0,
+}
+CONF: dict[str, Any] = {"broker_transport_options": {"visibility_timeout": 25}}
 LATER = 3700.0
 """Seconds after which an upload whose opening nobody answered may be opened again."""
 
@@ -123,23 +146,19 @@ class Chaos:
                 self.done["started"] += 1
 
     def run(self, count: int, seconds: float, accounts: int) -> None:
-        """Publish `count` uploads evenly over `seconds`, with trouble all the time."""
-        began, emptied, pause = time.monotonic(), False, threading.Event()
-        trouble_at = 3.0
-        while (passed := time.monotonic() - began) < seconds:
-            while len(self.films) < count * passed / seconds:
-                number = len(self.films)
+        """Publish `count` uploads, evenly over `seconds` where there is the time; after each few of
+        them something happens, and half-way everything is forgotten."""
+        began, pause = time.monotonic(), threading.Event()
+        while (number := len(self.films)) < count:
+            if number < count * (time.monotonic() - began) / seconds:
                 self.publish(number % accounts, 2.3 if number % 25 == 7 else 0.01)
-            if passed > trouble_at:
-                trouble_at = passed + self.draw.uniform(0.1, 0.9)
-                self.trouble()
-            if passed > seconds / 2 and not emptied:
-                emptied = True
-                self.forget_all()
+                if number % FEW == FEW - 1:
+                    self.trouble()
+                if number == count // 2:
+                    self.forget_all()
+            else:
+                pause.wait(TICK)
             self.supervise()
-            pause.wait(TICK)
-        while len(self.films) < count:
-            self.publish(len(self.films) % accounts, 0.01)
 
     def settle(self, seconds: float) -> None:
         """Wait, without further trouble, until nothing is left that workers can do."""
@@ -159,16 +178,17 @@ class Chaos:
 
         Until then nobody can tell whether there is a session into which somebody still sends.
         """
-        clock = Tomorrow()
-        journal = SqliteJournal(self.fleet.journal.path, clock=clock.time)
         doubtful = [entry.upload_id for entry in self.entries() if entry.state is State.UNKNOWN]
         self.done["resolved an hour later"] = len(doubtful)
-        tokens: Any = lambda _, account: self.fleet.tokens[account]  # noqa: E731
-        with Uploader(journal=journal, clock=clock, credentials=tokens, metrics=False) as later:
+        with Uploader(
+            journal=self.fleet.journal,
+            clock=Tomorrow(),
+            credentials=lambda _, account: self.fleet.tokens[account or ""],
+            metrics=False,
+        ) as later:
             for upload_id in doubtful:
                 result = later.resume(upload_id)
-                assert result.outcome is Outcome.DONE, result
-        journal.close()
+                assert result.outcome in (Outcome.DONE, Outcome.PROCESSING), result
 
     # What must hold.
 
@@ -190,6 +210,22 @@ class Chaos:
     def _send(self, upload_id: str) -> None:
         send(self.draw.choice(self.apps), upload_id)
         self.done["messages"] += 1
+
+
+def play(fleet: Fleet, on: tuple[str, ...], count: int, seconds: float) -> Chaos:
+    """Let it happen to `count` uploads, and check what must hold; two workers on each broker."""
+    chaos = Chaos(fleet, on)
+    began = time.monotonic()
+    chaos.begin(each=2)
+    chaos.run(count, seconds, fleet.accounts)
+    chaos.settle(SETTLED)
+    chaos.done["seconds"] = round(time.monotonic() - began)
+    codes = chaos.end()
+    chaos.resolve()
+    chaos.check()
+    assert set(codes) == {0}
+    assert fleet.sandbox.limited == {}
+    return chaos
 
 
 def _settled(entry: Entry) -> bool:

@@ -23,7 +23,6 @@ from transports.tiktok import DirectPost
 from transports.tiktok.sandbox import Sandbox
 from uploader import Uploader
 from uploader.journal import Entry, State
-from uploader.journals import SqliteJournal
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = 5_242_880
@@ -79,6 +78,8 @@ class Fleet:
     conf: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     accounts: int = 1
+    django: bool = False
+    """Whether the journal is that of this process's Django project, which workers inherit."""
     workers: list[Worker] = field(default_factory=list)
     _random: random.Random = field(default_factory=lambda: random.Random(2026))
 
@@ -89,24 +90,29 @@ class Fleet:
         }
         (self.folder / "tokens.json").write_text(json.dumps(tokens))
         self.tokens = tokens
-        self.journal = SqliteJournal(self.folder / "uploads.db")
-        self.uploader = Uploader(
-            journal=self.journal,
-            credentials=lambda _, account: tokens[account or ""],
-            metrics=False,
-        )
+        if self.django:
+            from uploader.contrib.django import get_uploader
+
+            self.uploader = get_uploader()
+        else:
+            self.uploader = Uploader(
+                journal=self.folder / "uploads.db",
+                credentials=lambda _, account: tokens[account or ""],
+                metrics=False,
+            )
+        self.journal = self.uploader.journal
 
     def close(self) -> None:
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
         self.uploader.close()
-        self.journal.close()
 
     def told(self, broker: str) -> dict[str, Any]:
+        journal = {} if self.django else {"journal": str(self.folder / "uploads.db")}
         return {
+            **journal,
             "broker": broker,
-            "journal": str(self.journal.path),
             "tokens": str(self.folder / "tokens.json"),
             "install": self.install,
             "conf": self.conf,

@@ -18,7 +18,8 @@ from uploader.contrib.celery import by_transport, install
 from uploader.errors import AccountError
 
 TOLD: dict[str, Any] = json.loads(os.environ.get("FLEET", "{}"))
-"""`broker`, `journal`, `tokens` (a file), `install` (arguments), `conf` (Celery's settings)."""
+"""`broker`, `journal` (none: Django's), `tokens` (a file), `install` (arguments), `conf` (Celery's
+settings), `limits` (a Redis)."""
 
 
 def token(transport: str, account: str | None) -> str:
@@ -50,5 +51,5 @@ def show_metrics(**_: Any) -> None:
 
 app = Celery("fleet", broker=TOLD.get("broker"))
 app.conf.update(TOLD.get("conf", {}))
-install(app, uploader=make, **TOLD.get("install", {}))
+install(app, uploader=make if "journal" in TOLD else None, **TOLD.get("install", {}))
 route = by_transport()

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.django.postgres import program
 from tests.fleet import brokers
 from tests.fleet.brokers import needs_rabbitmq
-from tests.fleet.chaos import Chaos
+from tests.fleet.chaos import ACCOUNTS, CONF, INSTALL, RATES, SANDBOX, WINDOW, play
 from tests.fleet.conftest import MakeFleet
+from tests.fleet.fleet import ROOT
 from transports.tiktok.sandbox import book
 
-COUNT = 500
-ACCOUNTS = 20
-SECONDS = 75.0
-"""In which everything is published and all the trouble comes."""
-SETTLED = 130.0
-"""In which all has ended after it: what failed is tried again after 30 and 60 seconds."""
-WINDOW = 2.0
-"""TikTok's minute, so that 25 posts of an account need no four minutes."""
+needs_postgres = pytest.mark.skipif(
+    program("initdb") is None, reason="no PostgreSQL: apt-get install postgresql"
+)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(330)
 @needs_rabbitmq
 def test_chaos_fleet(
     make_fleet: MakeFleet,
@@ -36,32 +34,32 @@ def test_chaos_fleet(
 ) -> None:
     """500 uploads of 20 accounts, 4 workers on 2 brokers: killed, stopped, emptied, duplicated."""
     monkeypatch.setattr(book, "WINDOW_SECONDS", WINDOW)
-    rates = ("video_init=6", "creator_info=20", "status=30")
-    monkeypatch.setenv(
-        "UPLOADER_RATES",
-        ",".join([*(f"tiktok.{rate}/{WINDOW:g}" for rate in rates), "tiktok.posts_a_day=off"]),
-    )
+    monkeypatch.setenv("UPLOADER_RATES", RATES)
     (limits_folder := tmp_path / "limits").mkdir()
     with brokers.redis(limits_folder) as limits:
         fleet = make_fleet(
-            {"rate_limits": True, "processing_seconds": 1.0},
-            accounts=ACCOUNTS,
-            install={"seconds": 2.0, "overtime": 8.0, "grace": 3.0, "margin": 5.0,
-                     "sweep_every": 3.0, "watch_every": 2.0},
-            conf={"broker_transport_options": {"visibility_timeout": 25}},
-            more={"limits": limits},
-        )  # fmt: skip
-        chaos = Chaos(fleet, (own_redis, rabbitmq))
-        began = time.monotonic()
-        chaos.begin(each=2)
-        chaos.run(COUNT, SECONDS, ACCOUNTS)
-        chaos.settle(SETTLED)
-        took = time.monotonic() - began
-        codes = chaos.end()
-        chaos.resolve()
-        chaos.check()
+            SANDBOX, accounts=ACCOUNTS, install=INSTALL, conf=CONF, more={"limits": limits}
+        )
+        done = play(fleet, (own_redis, rabbitmq), 500, 75.0).done
     with capsys.disabled():
-        print(f"\n{took:.0f} s: {dict(chaos.done)}")  # noqa: T201
-        print(f"requests refused as too many: {fleet.sandbox.limited}")  # noqa: T201
-    assert set(codes) == {0}
-    assert sum(fleet.sandbox.limited.values()) == 0
+        print(f"\n{dict(done)}")  # noqa: T201
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(330)
+@needs_rabbitmq
+@needs_postgres
+def test_chaos_fleet_with_a_journal_in_postgresql(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same with 150 uploads and the journal of a Django project, which several machines share.
+
+    Here no kernel tells that a holder is dead: its lease lapses.
+    """
+    played = subprocess.run(
+        [sys.executable, "-m", "tests.fleet.django_chaos", str(tmp_path), "150", "30"],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert played.returncode == 0, played.stdout
+    with capsys.disabled():
+        print(f"\n{played.stdout}")  # noqa: T201

@@ -52,7 +52,7 @@ def test_the_example_for_dramatiq_publishes(
     environment = {
         **os.environ,
         "BROKER": own_redis,
-        "UPLOADER_JOURNAL": str(fleet.journal.path),
+        "UPLOADER_JOURNAL": str(tmp_path / "uploads.db"),
         "FLEET": json.dumps(fleet.told(own_redis)),
         "PYTHONPATH": f"{tmp_path}:{ROOT}",
     }

@@ -7,11 +7,12 @@ store that `uploader account login` writes; a token never comes from a variable.
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
-from uploader import registry
 from uploader.api import Uploader
-from uploader.errors import AccountError, ConfigurationError
+from uploader.contrib.django.credentials import StoredCredentials  # which needs no Django
+from uploader.errors import ConfigurationError
 from uploader.secret import Secret
 from uploader.transport import Credential
 
@@ -30,18 +31,12 @@ def uploader_of_environment() -> Uploader:
 
 
 def stored_credential(transport: str, account: str | None) -> Credential | Secret | str:
-    """Return the token of an account that has logged in on this machine."""
+    """Return what signs for an account that has logged in on this machine."""
+    return _stored(os.environ.get(ACCOUNTS))(transport, account)
+
+
+@cache
+def _stored(path: str | None) -> StoredCredentials:
     from uploader.accounts.file import FileTokenStore, default_path
 
-    factory: Any = registry.load(transport)
-    store = FileTokenStore(os.environ.get(ACCOUNTS) or default_path())
-    kept_as = str(getattr(factory, "account_transport", transport))
-    tokens = store.get(kept_as, account) if account is not None else None
-    if tokens is None:
-        raise AccountError(f"the account {account!r} of {transport} has not logged in here").hint(
-            "uploader account login, by the same user"
-        )
-    app = {name: Secret(os.environ.get(name, "").strip()) for name in factory.account_variables}
-    made: Any = factory.accounts(store, app, base_url=tokens.fields.get("base_url"))
-    given: Credential | Secret | str = made(transport, account)
-    return given
+    return StoredCredentials(FileTokenStore(path or default_path()), {})

@@ -9,7 +9,6 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any, Final
 
 from celery import current_app, signals
@@ -17,9 +16,9 @@ from celery import current_app, signals
 from uploader.api import Uploader
 from uploader.contrib.celery.settings import settings_of
 from uploader.contrib.surroundings import uploader_of_environment
-from uploader.errors import ConfigurationError
 from uploader.instruments.workers import worker_gone
 
+DJANGO: Final = "uploader.contrib.django"
 _CLOSING: Final = 2.0
 _lock = threading.Lock()
 _mine: dict[int, Uploader] = {}
@@ -28,12 +27,15 @@ _mine: dict[int, Uploader] = {}
 
 def current_uploader() -> Uploader:
     """Return the uploader of this process, in a task or wherever the application is current."""
-    with _lock:
-        found = _mine.get(os.getpid())
-        if found is None:
-            make = settings_of(current_app).uploader or _found()
-            found = _mine[os.getpid()] = make()
+    make = settings_of(current_app).uploader
+    if make is None and _django_has_one():
+        found: Uploader = importlib.import_module(DJANGO).get_uploader()
         return found
+    with _lock:
+        mine = _mine.get(os.getpid())
+        if mine is None:
+            mine = _mine[os.getpid()] = (make or uploader_of_environment)()
+        return mine
 
 
 def connect() -> None:
@@ -42,30 +44,17 @@ def connect() -> None:
     signals.worker_shutdown.connect(_leave, dispatch_uid="uploader-process")
 
 
-def _found() -> Callable[[], Uploader]:
-    if _django_is_configured():
-        made: Callable[[], Uploader] = importlib.import_module(
-            "uploader.contrib.django"
-        ).get_uploader
-        return made
-    return uploader_of_environment
-
-
-def _django_is_configured() -> bool:
-    conf = sys.modules.get("django.conf")
-    if conf is None or not conf.settings.configured:
-        return False
-    if not hasattr(conf.settings, "UPLOADER"):
-        raise ConfigurationError("Django's settings have no UPLOADER").hint(
-            "add it, or say install(app, uploader=…)"
-        )
-    return True
+def _django_has_one() -> bool:
+    registry = sys.modules.get("django.apps")
+    return registry is not None and registry.apps.ready and registry.apps.is_installed(DJANGO)
 
 
 def _leave(pid: int | None = None, **_: Any) -> None:
     mine = _mine.pop(os.getpid(), None)
     if mine is not None:
         mine.close(_CLOSING)
+    if _django_has_one():  # a worker's processes end without a word to whoever waits for an exit
+        importlib.import_module(DJANGO).close()
     worker_gone(pid)
 
 
