@@ -17,7 +17,7 @@ PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
 LOCK_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow chaos chaos-fleet lint format bench bench-check lock clean
+.PHONY: help demo example test test-slow chaos chaos-fleet lint format bench bench-check lock clean
 
 help: ## what can be done here
 	@echo "usage: make TARGET [PYTHON=python3.12]"
@@ -28,6 +28,9 @@ help: ## what can be done here
 
 demo: $(VENV)/.runtime ## upload a real video to a local TikTok sandbox; your own with FILE=clip.mp4
 	@$(BIN)/uploader demo $(FILE)
+
+example: $(VENV)/.dev ## run a Django site with a worker that publishes to the sandbox
+	@$(BIN)/python examples/django_site/run.py
 
 test: lint ## all that CI checks: ruff, mypy, layer contracts, tests; PYTEST_FLAGS="-k planner"
 	$(PYTEST) $(PYTEST_FLAGS)

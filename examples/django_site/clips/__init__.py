@@ -1,0 +1,1 @@
+"""Clips that users hand in, and what became of them on TikTok."""

