@@ -247,3 +247,32 @@ def test_a_queue_for_each_transport(make_fleet: MakeFleet, redis: str) -> None:
     until(lambda: fleet.entry(upload_id).state is State.PROCESSING, 20, "it is sent")
     worker.stop()
     fleet.check_posted_once(film)
+
+
+@pytest.mark.slow
+def test_threads_share_one_uploader_and_leave_together(make_fleet: MakeFleet, redis: str) -> None:
+    """A pool of threads is as good: two films at once, both handed over in time."""
+    fleet = make_fleet(install=SHORT | {"seconds": 600.0, "overtime": 600.0, "grace": 1.0})
+    films = [fleet.film(3), fleet.film(3)]
+    ids = [fleet.enqueue(film) for film in films]
+    fleet.sandbox.script(Fault("put", slow=300_000, times=2))
+    worker, app = fleet.start(redis, "--pool=threads", "--concurrency=2"), producer(redis)
+    for upload_id in ids:
+        send(app, upload_id)
+    fleet.sandbox.wait_for(
+        lambda: (
+            all(post.chunks[0].received for post in fleet.sandbox.uploads[:2])
+            and len(fleet.sandbox.uploads) == 2
+        ),
+        30,
+    )
+    assert worker.stop() == 0
+    assert worker.said.count("again: the worker has to go") == 2
+    assert [fleet.entry(upload_id).holder for upload_id in ids] == [None, None]
+    other = fleet.start(redis)
+    until(
+        lambda: all(fleet.entry(each).state is State.PROCESSING for each in ids), 30, "both went on"
+    )
+    other.stop()
+    for film in films:
+        fleet.check_posted_once(film)
