@@ -11,7 +11,7 @@ from tests.engine.files import make_clip
 from tests.limits.conftest import Make, SwiftClock, posts_on
 from transports.tiktok import InboxDraft, TikTokLimits, TikTokPublishService, calls
 from transports.tiktok.sandbox import Fault, Sandbox, SandboxClock, Switches
-from uploader import Outcome, RateLimitedError, Uploader
+from uploader import AsyncUploader, Outcome, RateLimitedError, Uploader
 from uploader.events import Event, LimitReached, LimitWaited
 from uploader.journal import State
 from uploader.journals.memory import MemoryJournal
@@ -114,6 +114,8 @@ def test_a_long_wait_suspends_until_the_limit_ends(
         assert entry.state is State.QUEUED
         assert entry.not_before == pytest.approx(still.time() + DAY, abs=1)
         assert uploader.resume_all() == []
+        again = uploader.upload(clip, post(title="next", **given))
+        assert (again.outcome, again.code) == (Outcome.SUSPENDED, "rate_limited")
         still.now += DAY + 1
         [result] = uploader.resume_all()
         assert result.outcome is Outcome.DONE
@@ -157,6 +159,8 @@ def test_a_retry_after_that_is_too_long_suspends(
     assert entry is not None
     assert entry.not_before == pytest.approx(still.time() + 600)
     still.now += 100
+    again = uploader.upload(clip, post())
+    assert (again.outcome, again.code) == (Outcome.SUSPENDED, "upload_cancelled")
     later = uploader.upload(clip, post(title="later"))
     assert (later.outcome, inits(sandbox)) == (Outcome.SUSPENDED, 1)
     assert isinstance(later.error, RateLimitedError)
@@ -296,3 +300,15 @@ def test_the_journal_remembers_what_was_opened_before(
         results = [second.upload(clip, post(title=f"{number}")) for number in range(7, 16)]
     assert [result.outcome for result in results] == [Outcome.DONE] * 8 + [Outcome.SUSPENDED]
     assert sandbox.limited == {}
+
+
+async def test_the_asynchronous_face_counts_too(
+    still: FakeClock, sandbox: Sandbox, post: Make, clip: Path
+) -> None:
+    """It runs the same engine."""
+    one = TikTokLimits(inits_a_minute=1)
+    async with AsyncUploader(clock=still, metrics=False, limit_wait=30) as uploader:
+        first = await uploader.upload(clip, post(limits=one))
+        second = await uploader.upload(clip, post(limits=one, title="next"))
+    assert (first.outcome, second.outcome) == (Outcome.DONE, Outcome.SUSPENDED)
+    assert inits(sandbox) == 1

@@ -22,7 +22,7 @@ from uploader.engine.logbook import Logbook
 from uploader.engine.pausing import Hold
 from uploader.engine.prepare import Prepared
 from uploader.engine.progress import Tally
-from uploader.engine.resuming import STALE, Point, forgotten, is_restored
+from uploader.engine.resuming import STALE, Point, counted_here, forgotten, is_restored
 from uploader.engine.sending import Sending
 from uploader.engine.standing import Standing, failed
 from uploader.engine.stopping import Stop, StopReason
@@ -275,7 +275,7 @@ class UploadRun:
             late = now - entry.not_after
             error = UploadCancelledError(f"it was due until {late:,.0f} s ago; nothing was sent")
             return Standing(Outcome.CANCELLED, error=error)
-        if entry.not_before is not None and now < entry.not_before:
+        if entry.not_before is not None and now < entry.not_before and not counted_here(entry):
             wait = entry.not_before - now
             error = UploadCancelledError(f"it is due in {wait:,.0f} s; nothing was sent")
             return Standing(Outcome.SUSPENDED, error=error)
