@@ -175,6 +175,14 @@ async def test_a_block_holds_the_line_back(turns: Turns, clock: HandClock) -> No
     assert (await take(turns, "other")) is not None
 
 
+async def test_a_block_holds_back_what_has_its_turn_already(turns: Turns) -> None:
+    """A permit that waited for a lane meanwhile is given back."""
+    permit = await take(turns)
+    await turns.block("acme", (MINUTE,), 30.0)
+    assert await permit.use() == 30.0
+    assert turns._windows["acme", "init"].held == 0
+
+
 async def test_who_is_urgent_does_not_queue(turns: Turns, clock: HandClock) -> None:
     """A question on which a running upload depends comes before all others of the account."""
     for permit in [await take(turns) for _ in range(2)]:

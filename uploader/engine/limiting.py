@@ -94,9 +94,14 @@ class Permit:
     async def use(self) -> float:
         """Say that the request goes out now; return 0.0, or the seconds to wait.
 
-        In these cases the permit was given back: others have been counted since it was given.
+        In these cases the permit was given back: since it was given the server has said no, or
+        others have been counted.
         """
         turns, line = self._turns, self._line
+        blocked = line.blocked_until - turns.now()
+        if blocked > 0:
+            await self.give_back()
+            return blocked
         if not self._counted or turns.now() - self._since <= FRESH:
             return 0.0
         self._counted = False
