@@ -32,9 +32,9 @@ def admin(rooms: Office) -> Office:
 
 def test_the_list_says_how_everything_stands(admin: Office) -> None:
     """State, account, progress, age, who drives it, and what is wrong in plain words."""
-    admin.open()
+    admin.open(f"{UPLOADS}?o=1")
     _fold_the_sidebar(admin)
-    admin.page.picture("django-uploads", height=880)
+    admin.page.picture("django-uploads", height=960)
     text = admin.page.text
 
     assert set(admin.rows) == {*FILMS, *(made.name for made in SCENE)}

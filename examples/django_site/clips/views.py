@@ -48,7 +48,7 @@ def hand_in(clip: Clip) -> None:
         chunk_size=6_000_000,
         base_url=settings.TIKTOK_URL,
     )
-    clip.upload_id = enqueue(clip.file.path, post, key=clip.key, send=publish.delay)
+    clip.upload_id = enqueue(clip.file, post, key=clip.key, send=publish.delay)
     clip.save(update_fields=["upload_id"])
 
 
