@@ -29,6 +29,7 @@ from uploader.events import Event, WebhookReceived
 from uploader.journal import Entry, Journal, Lease, State
 from uploader.journals import MemoryJournal, SqliteJournal
 from uploader.model import Plan, Session
+from uploader.pacing import PollPolicy
 
 Make = Callable[..., WebhookReceiver]
 
@@ -372,3 +373,31 @@ async def test_aiohttp_serves_what_the_sandbox_sends(
         await runner.cleanup()
     assert entry_of(journal, upload_id).state is State.DONE
     assert [notice.event for _, notice in sandbox.webhooks.due] == ["post.publish.complete", "long"]
+
+
+def test_who_watches_is_told_that_there_is_news(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A run that waits for its post asks at once, instead of when its turn would have come."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"film" * 1000)
+    post = DirectPost(
+        account="acme",
+        access_token=sandbox.access_token,
+        base_url=sandbox.base_url,
+        privacy_level="SELF_ONLY",
+    )
+    poll = PollPolicy(first=600.0, slowest=600.0)
+    journal = MemoryJournal()  # whose leases do not lapse with the sandbox's time
+    with Uploader(journal=journal, metrics=False, poll=poll) as up:
+        handle = up.submit(film, post)
+        told = receiver_of(sandbox, journal, hurry=up.hurry)
+        sandbox.wait_for(lambda: sandbox.requests[-1].operation == "status")
+        sandbox.clock.advance(3600.0)
+        notice = of_the_post(sandbox)
+
+        def ended() -> bool:
+            told.receive(notice.headers, notice.body)
+            return handle.done()
+
+        sandbox.wait_for(ended)
+        assert handle.result(1.0).outcome is Outcome.DONE
+    assert sum(each.operation == "status" for each in sandbox.requests) == 2

@@ -18,7 +18,7 @@ from uploader.api.streams import Pouring, Stream, pour_there
 from uploader.engine.claiming import Wish, recorded
 from uploader.engine.retrying import Lost, Retry
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
-from uploader.journal import Pause
+from uploader.journal import Entry, Pause
 from uploader.model import Session, UploadResult, UploadSpec
 from uploader.pacing import PollPolicy
 from uploader.source import SourceInput
@@ -123,7 +123,7 @@ class AsyncUploader(Face):
         )
 
     async def resume_all(self, *, concurrency: int = 8, wait: bool = True) -> list[UploadResult]:
-        """Go on with every recorded upload that is due and that nobody drives."""
+        """Go on with every recorded upload that is due, as `Uploader.resume_all`."""
         room = asyncio.Semaphore(concurrency)
 
         async def one(upload_id: str) -> UploadResult | None:
@@ -137,8 +137,15 @@ class AsyncUploader(Face):
                     return replace(recorded(entry), error=error) if entry is not None else None
 
         due = await asyncio.to_thread(self._due)
-        found = await asyncio.gather(*(one(upload_id) for upload_id in due))
-        return [result for result in found if result is not None]
+        watched = await asyncio.to_thread(self._worked_on, due) if wait else []
+        ids = {entry.upload_id for entry in watched}
+        rest = [upload_id for upload_id in due if upload_id not in ids]
+        seen, driven = await asyncio.gather(
+            self._watched(watched, None), asyncio.gather(*(one(upload_id) for upload_id in rest))
+        )
+        whose = (*(entry.upload_id for entry in watched), *rest)
+        found = dict(zip(whose, (*seen, *driven), strict=True))
+        return [result for each in due if (result := found[each]) is not None]
 
     async def pause(
         self,
@@ -174,6 +181,24 @@ class AsyncUploader(Face):
         """Take uploads that failed up again, as `Uploader.retry`."""
         wanted = Lost(error=error, since=since, transport=transport, account=account)
         return await asyncio.to_thread(self._retry, wanted, dry_run=dry_run)
+
+    async def watch(self, *, poll: PollPolicy | None = None) -> list[UploadResult]:
+        """Ask about every upload that a server works on, until each has ended; as `Uploader`'s."""
+        watched = await asyncio.to_thread(lambda: self._worked_on(self._due()))
+        results = await self._watched(watched, poll)
+        return [result for result in results if result is not None]
+
+    async def _watched(
+        self, entries: Sequence[Entry], poll: PollPolicy | None
+    ) -> Sequence[UploadResult | None]:
+        if not entries:
+            return []
+        future, leave = await asyncio.to_thread(self._watch, entries, poll)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            leave()
+            raise
 
     async def resolve(self, upload_id: str) -> UploadResult:
         """Ask the destination how a recorded upload stands; no byte of it is sent."""

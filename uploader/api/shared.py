@@ -19,6 +19,7 @@ from uploader import registry
 from uploader.api.handle import UploadHandle
 from uploader.api.recalling import opened_lately
 from uploader.api.thread import EngineThread
+from uploader.api.watching import Watch
 from uploader.breaker import BreakerPolicy
 from uploader.engine import Clock, Engine, Prepared, prepare
 from uploader.engine.claiming import (
@@ -37,12 +38,12 @@ from uploader.engine.logbook import Logbook
 from uploader.engine.retrying import Lost, Retry
 from uploader.engine.retrying import retry as record_anew
 from uploader.engine.run import UploadRun
-from uploader.engine.stopping import StopReason
+from uploader.engine.stopping import Stop, StopReason
 from uploader.engine.streaming import StreamRun
-from uploader.errors import ConfigurationError, JournalError, UploaderError
+from uploader.errors import ConfigurationError, JournalError, LeaseHeldError, UploaderError
 from uploader.events import Event, PauseLifted, PauseSet, Subscriber
 from uploader.http import Timeouts
-from uploader.journal import Journal, Pause, State
+from uploader.journal import Entry, Journal, Pause, State
 from uploader.limits import Limiter, RateChanges
 from uploader.model import Outcome, Progress, Session, UploadResult
 from uploader.pacing import PollPolicy
@@ -317,6 +318,7 @@ class Face:
                 "time_limit": drive.time_limit,
                 "look_only": look_only,
                 "fresh": claimed.fresh,
+                "watched_since": drive.watched_since,
             }
             run = (
                 StreamRun(engine, prepared, logbook, feed=feed, **manner)
@@ -399,6 +401,53 @@ class Face:
 
         self._thread.call(told)
 
+    def _watch(
+        self, entries: Sequence[Entry], poll: PollPolicy | None
+    ) -> tuple[concurrent.futures.Future[list[UploadResult | None]], Callable[[], None]]:
+        """Watch uploads that servers work on, by one task; return its future and a way to end it.
+
+        Nothing is held between questions.
+        """
+
+        async def look(engine: Engine, upload_id: str, since: float) -> UploadResult | None:
+            drive = Drive(poll=PollPolicy(attempts=1), watched_since=since)
+            loop = asyncio.get_running_loop()
+            try:
+                handle = await loop.run_in_executor(
+                    engine.journal_executor,
+                    lambda: self._resume(upload_id, None, drive=drive, look_only=False),
+                )
+                return await asyncio.wrap_future(handle.future)
+            except LeaseHeldError:
+                return None
+            except UploaderError as error:
+                entry = await loop.run_in_executor(
+                    engine.journal_executor, self.journal.get, upload_id
+                )
+                return replace(recorded(entry), error=error) if entry is not None else None
+
+        async def work(engine: Engine) -> list[UploadResult | None]:
+            policy = poll or self._settings.poll
+            watch = Watch(engine, entries, policy, lambda *given: look(engine, *given))
+            stop = Stop(self._settings.clock, None)
+            stop.task = asyncio.current_task()
+            with engine.braked(stop):
+                return await watch.run()
+
+        return self._thread.start(work)
+
+    def hurry(self, upload_id: str) -> None:
+        """Ask now about an upload that this uploader watches: somebody has told that it ended.
+
+        Returns at once, from any thread. Nothing happens when it is not being watched.
+        """
+        self._thread.call_soon(lambda engine: engine.rounds.hurry(upload_id))
+
+    def _worked_on(self, ids: Iterable[str]) -> list[Entry]:
+        """Return those of the uploads whose bytes are all confirmed."""
+        entries = (self.journal.get(upload_id) for upload_id in ids)
+        return [each for each in entries if each is not None and each.state is State.PROCESSING]
+
     def _due(self) -> Sequence[str]:
         return self.journal.due(self._settings.clock.time())
 
@@ -424,6 +473,8 @@ class Drive:
     time_limit: float | None = None
     preflight: bool | None = None
     """`None` leaves it to the uploader."""
+    watched_since: float | None = None
+    """Makes it one look of many: see `UploadRun`."""
 
 
 class _Live:

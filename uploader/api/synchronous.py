@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from uploader.api.handle import UploadHandle
 from uploader.api.shared import Drive, Face, Pair, refused, suspend
 from uploader.api.streams import Pouring, Stream, pour_here
+from uploader.api.thread import waited
 from uploader.engine.claiming import Wish, recorded
 from uploader.engine.retrying import Lost, Retry
 from uploader.errors import ConfigurationError, LeaseHeldError, UploaderError
@@ -158,10 +159,39 @@ class Uploader(Face):
         return self._resume(upload_id, source, drive=drive, look_only=look_only)
 
     def resume_all(self, *, concurrency: int = 8, wait: bool = True) -> list[UploadResult]:
-        """Go on with every recorded upload that is due and that nobody drives."""
-        with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
-            found = pool.map(lambda upload_id: self._resume_one(upload_id, wait=wait), self._due())
-            return [result for result in found if result is not None]
+        """Go on with every recorded upload that is due and that nobody drives.
+
+        `concurrency` are driven at once. Those that servers still work on are watched beside them,
+        all by one task, which holds nothing between two questions; without `wait` they are left.
+        """
+        due = list(self._due())
+        watched = self._worked_on(due) if wait else []
+        watching, leave = self._watch(watched, None) if watched else (None, lambda: None)
+        ids = {entry.upload_id for entry in watched}
+        found: dict[str, UploadResult | None] = {}
+        try:
+            rest = [upload_id for upload_id in due if upload_id not in ids]
+            with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+                results = pool.map(lambda each: self._resume_one(each, wait=wait), rest)
+                found.update(zip(rest, results, strict=True))
+            if watching is not None:
+                stand = waited(watching, leave)
+                found.update(zip((entry.upload_id for entry in watched), stand, strict=True))
+        except BaseException:
+            leave()
+            raise
+        return [result for each in due if (result := found[each]) is not None]
+
+    def watch(self, *, poll: PollPolicy | None = None) -> list[UploadResult]:
+        """Ask about every recorded upload that a server works on, until each has ended.
+
+        One task asks for all of them, within each account's limits; `poll` is how often and for
+        how long it asks about each. Between two questions nothing is held, neither lease nor lane
+        nor file: what a webhook or another process has ended is answered from the journal.
+        """
+        watched = self._worked_on(self._due())
+        results = waited(*self._watch(watched, poll)) if watched else []
+        return [result for result in results if result is not None]
 
     def pause(
         self,

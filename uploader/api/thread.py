@@ -103,6 +103,15 @@ class EngineThread:
         if loop is not None:
             self._tell(loop, callback)
 
+    def call_soon(self, call: Callable[[Engine], object]) -> None:
+        """Call `call` with the engine on its loop, if it runs."""
+
+        def on_loop() -> None:
+            if self._engine is not None:
+                call(self._engine)
+
+        self.post(on_loop)
+
     def start_now(self) -> None:
         """Start the thread if it does not run."""
         self._running()

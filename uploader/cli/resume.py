@@ -17,7 +17,7 @@ from uploader.cli.exits import Exit
 from uploader.cli.journals import Place
 from uploader.cli.running import Manner, run
 from uploader.errors import ConfigurationError
-from uploader.journal import ENDED, Entry, Journal
+from uploader.journal import ENDED, Entry, Journal, State
 from uploader.pacing import PollPolicy
 from uploader.secret import Secret
 from uploader.transport import Credential, CredentialSource
@@ -27,6 +27,7 @@ def resume(
     ids: Sequence[str],
     *,
     everything: bool,
+    processing: bool,
     account: str | None,
     file: Path | None,
     token_file: Path | None,
@@ -38,6 +39,8 @@ def resume(
     _refuse_words(ids, everything=everything, file=file)
     with journals.opened(where) as book:
         entries = _due(book, account) if everything else _named(book, ids)
+    if processing:
+        entries = [entry for entry in entries if entry.state is State.PROCESSING]
     if not entries:
         screen.remark("nothing waits to be resumed")
         if manner.json:

@@ -35,6 +35,10 @@ def resume(
     everything: Annotated[
         bool, typer.Option("--all", help="Whatever waits, is due and is not driven by anybody.")
     ] = False,
+    processing: Annotated[
+        bool,
+        typer.Option("--processing", help="Of these only what a destination still works on."),
+    ] = False,
     account: Annotated[
         str | None, typer.Option(help="With --all: only the uploads of this account.")
     ] = None,
@@ -59,6 +63,8 @@ def resume(
     [cyan]uploader resume 3f9c[/]
 
     [cyan]uploader resume --all --time-limit 15m[/]
+
+    [cyan]uploader resume --processing[/]  only watch; no byte is sent
     """
 
     def command() -> int:
@@ -68,7 +74,8 @@ def resume(
 
         return run(
             ids or [],
-            everything=everything,
+            everything=everything or processing,
+            processing=processing,
             account=account,
             file=file,
             token_file=token_file,

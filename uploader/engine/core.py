@@ -21,6 +21,7 @@ from uploader.engine.limiting import Opened, Turns
 from uploader.engine.pausing import Board
 from uploader.engine.preflighting import Preflights
 from uploader.engine.prepare import Prepared
+from uploader.engine.rounds import Rounds
 from uploader.engine.settings import Settings
 from uploader.engine.stopping import Stop, StopReason
 from uploader.engine.telling import Teller
@@ -74,6 +75,7 @@ class Engine:
         )
         self.board = Board(settings.clock, self.journal_executor, settings.breaker.again)
         self.breaker = Breaker(settings.breaker, settings.clock, self.journal_executor, self.board)
+        self.rounds = Rounds(settings.clock)
         self._lanes = asyncio.Semaphore(settings.max_uploads)
         self._extra_lanes = asyncio.Semaphore(settings.max_extra_lanes)
         self._pacer = Pacer(settings.bandwidth) if settings.bandwidth else None
@@ -165,6 +167,7 @@ class Engine:
         for executor in (self.executor, self.journal_executor, self.token_executor):
             executor.shutdown(wait=False, cancel_futures=True)
         self.turns.close()
+        await self.rounds.close()
 
     @contextmanager
     def braked(self, brake: Stop) -> Iterator[None]:

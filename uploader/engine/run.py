@@ -52,7 +52,8 @@ class UploadRun:
     `time_limit` ends the run at the first part boundary after so many seconds, as SUSPENDED, and
     before any wait that would last longer; what is only watched by then is PROCESSING. With
     `look_only` nothing is sent: the server is asked how the upload stands. `fresh` tells that no
-    run came before this one.
+    run came before this one. `watched_since` (by the monotonic clock) makes it one look of many at
+    an upload that the server works on: only its end is told.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class UploadRun:
         time_limit: float | None = None,
         look_only: bool = False,
         fresh: bool = False,
+        watched_since: float | None = None,
     ) -> None:
         self.prepared = prepared
         self._engine = engine
@@ -74,6 +76,7 @@ class UploadRun:
         self._wait = wait
         self._look_only = look_only
         self._fresh = fresh
+        self._one_of_many = watched_since is not None
         self._transport, self._abilities = prepared.transport, prepared.abilities
         self._commits = prepared.transport.capabilities.irreversible is Moment.COMPLETE
         self.tally = Tally(prepared.plan.size, self._clock.monotonic)
@@ -112,7 +115,10 @@ class UploadRun:
             poll or engine.settings.poll,
             self.teller,
             self.stop.outlasts,
+            lambda seconds: engine.rounds.wait(prepared.upload_id, seconds),
+            watched_since,
         )
+        self.teller.only_ends = self._one_of_many
         entry = logbook.entry
         self._course = Course(entry.session, entry.state in (State.COMMITTING, State.UNKNOWN))
         if prepared.at_once:
@@ -171,7 +177,8 @@ class UploadRun:
         await self._ending.abort(standing)
         standing = await self._ending.recorded(standing)
         result = self._result(standing, self._clock.monotonic() - began)
-        self.teller.ended(result)
+        if not (self._one_of_many and result.outcome is Outcome.PROCESSING):
+            self.teller.ended(result)
         if raised is not None:
             raise raised
         return result

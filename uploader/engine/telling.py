@@ -31,6 +31,8 @@ class Teller:
         self._tally = tally
         self._windows = windows
         self._state = ""
+        self.only_ends = False
+        """Whether a server's state is told only when it is its last."""
         tally.tell = self._sent
 
     def tell(self, kind: type[events.Event], **facts: Any) -> None:
@@ -87,7 +89,8 @@ class Teller:
 
     def processing(self, processing: Processing, seconds: float) -> None:
         """Tell of a state of the server's that is not the one told last."""
-        if processing.state != self._state:
+        news = processing.is_terminal or not self.only_ends
+        if news and processing.state != self._state:
             self._state = processing.state
             self.tell(
                 events.ProcessingChanged,

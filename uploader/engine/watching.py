@@ -6,7 +6,7 @@ otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uploader.engine.abilities import Abilities
@@ -32,8 +32,13 @@ class Watcher:
         policy: PollPolicy,
         teller: Teller,
         outlasts: Callable[[float], bool],
+        wait: Callable[[float], Awaitable[None]],
+        since: float | None = None,
     ) -> None:
-        """`outlasts(seconds)` tells that a wait would take longer than the run may."""
+        """`outlasts(seconds)` tells that a wait would take longer than the run may; `wait` waits.
+
+        `since` is when an earlier run began to watch, where one did.
+        """
         self._transport = transport
         self._poll = abilities.poll
         self._caller = caller
@@ -41,6 +46,8 @@ class Watcher:
         self._policy = policy
         self._teller = teller
         self._outlasts = outlasts
+        self._wait = wait
+        self._since = since
 
     async def watch(
         self,
@@ -54,7 +61,7 @@ class Watcher:
 
         `completion` is what completing it gave, `None` where that changes nothing.
         """
-        began = self._clock.monotonic()
+        began = self._clock.monotonic() if self._since is None else self._since
         if session is None:
             assert completion is not None
             return Standing(Outcome.DONE, completion.location, completion.fields)
@@ -80,7 +87,7 @@ class Watcher:
             if pause is None or self._outlasts(pause):
                 fields.update(processing.fields)
                 return Standing(Outcome.PROCESSING, completion.location, fields)
-            await self._clock.sleep(pause)
+            await self._wait(pause)
         return ended(processing, fields)
 
     async def _ask(self, poll: Any, session: Session) -> Processing:

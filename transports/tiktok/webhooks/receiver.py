@@ -56,9 +56,10 @@ class Received:
 class WebhookReceiver:
     """Take notices for the uploads of a journal; thread-safe.
 
-    `inbox` must outlive the process where notices may come before the journal knows their upload: a
-    `FileInbox`. With `accounts`, a consent that was withdrawn is recorded there. `clock` returns
-    seconds since the epoch.
+    `hurry` is told the id of an upload that there is news of, such as `Uploader.hurry`: whoever
+    watches it in this process looks at once. `inbox` must outlive the process where notices may
+    come before the journal knows their upload: a `FileInbox`. With `accounts`, a consent that was
+    withdrawn is recorded there. `clock` returns seconds since the epoch.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class WebhookReceiver:
         client_key: str | None = None,
         inbox: Inbox | None = None,
         accounts: TikTokAccounts | None = None,
+        hurry: Callable[[str], object] | None = None,
         window: float = WINDOW,
         clock: Callable[[], float] = time.time,
         subscribers: Sequence[Subscriber] = (),
@@ -83,6 +85,7 @@ class WebhookReceiver:
         self._client_key = client_key
         self._inbox: Inbox = inbox if inbox is not None else MemoryInbox(clock=clock)
         self._accounts = accounts
+        self._hurry = hurry or (lambda upload_id: None)
         self._window = window
         self._clock = clock
         self._subscribers = (*standard_subscribers(registry, metrics=metrics), *subscribers)
@@ -155,6 +158,7 @@ class WebhookReceiver:
         try:
             entry, lease = self._journal.take(upload_id, TTL)
         except LeaseHeldError:
+            self._hurry(upload_id)
             return upload_id  # it stays in the inbox until that run is over
         try:
             changes = _changes(entry, event)
@@ -163,6 +167,7 @@ class WebhookReceiver:
         finally:
             self._journal.release(lease)
         self._inbox.settle(event)
+        self._hurry(upload_id)
         return upload_id
 
     def _tell(self, kind: str, outcome: str, upload_id: str) -> None:

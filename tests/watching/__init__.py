@@ -1,0 +1,1 @@
+"""Uploads that servers work on, watched by one task."""
