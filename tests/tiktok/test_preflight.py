@@ -255,7 +255,7 @@ def test_an_upload_is_checked_where_it_is_wanted(
     film = tmp_path / "clip.mp4"
     film.write_bytes(movie(rate=12.0))
     with Uploader(clock=still, metrics=False, preflight=True) as up:
-        with pytest.raises(PreflightError, match="12.00 frames"):
+        with pytest.raises(PreflightError, match=r"12\.00 frames"):
             up.upload(film, post(sandbox))
         (entry,) = up.journal.latest()
         assert (entry.state, (entry.error or {})["code"]) == (State.FAILED, "preflight")
