@@ -46,6 +46,9 @@ def test_a_lease_ends_by_the_databases_clock() -> None:
     late.close()
 
 
+@pytest.mark.parametrize(
+    "database", ["postgres", pytest.param("sqlite", marks=pytest.mark.slow)], indirect=True
+)
 def test_who_was_killed_holds_nothing(database: dict[str, str], journal: DjangoJournal) -> None:
     """On the same machine its end is known at once: nobody waits for the hour that it asked for."""
     with child(database, "claim", "theirs") as process:
@@ -60,6 +63,7 @@ def test_who_was_killed_holds_nothing(database: dict[str, str], journal: DjangoJ
         assert journal.take("theirs", 60.0)[1].fence == 2
 
 
+@pytest.mark.slow
 def test_who_was_killed_keeps_no_account(database: dict[str, str]) -> None:
     """Its tokens can be refreshed again."""
     store = DjangoTokenStore(keys=[KEY])
@@ -75,6 +79,9 @@ def test_who_was_killed_keeps_no_account(database: dict[str, str]) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    "database", ["postgres", pytest.param("sqlite", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_forked_child_has_connections_of_its_own(database: dict[str, str]) -> None:
     """It neither uses nor ends what its parent holds, and the parent goes on."""
     with child(database, "fork") as process:

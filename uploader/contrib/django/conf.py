@@ -16,6 +16,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from uploader.breaker import BreakerPolicy
 from uploader.errors import ConfigurationError
 from uploader.http import Timeouts
 from uploader.pacing import PollPolicy
@@ -178,10 +179,12 @@ OPTIONS: Final = (
         _limits,
         "UPLOADER_LIMITS",
     ),
+    Option("PART_SIZE", "the destination's", "Bytes of a part, about", _number(int, least=1)),
     Option("LIMIT_WAIT", "90", "Seconds that a limit is waited for", _number(int, float, least=0)),
     Option("RETRY", "`RetryPolicy()`", "Its fields, as a dict", _policy(RetryPolicy)),
     Option("TIMEOUTS", "`Timeouts()`", "Its fields, in seconds, as a dict", _policy(Timeouts)),
     Option("POLL", "`PollPolicy()`", "Its fields, as a dict", _policy(PollPolicy)),
+    Option("BREAKER", "`BreakerPolicy()`", "Its fields, as a dict", _policy(BreakerPolicy)),
     Option("PREFLIGHT", "`False`", "Ask the destination whether it would take an upload", _flag),
     Option("SOURCE_MODE", '"auto"', f"One of {', '.join(SourceMode)}", SourceMode),
     Option(

@@ -31,6 +31,8 @@ _FACE: Final = {
     "STREAM_BYTES": "stream_bytes",
     "BANDWIDTH": "bandwidth",
     "LIMIT_WAIT": "limit_wait",
+    "PART_SIZE": "part_size",
+    "BREAKER": "breaker",
     "RETRY": "retry",
     "TIMEOUTS": "timeouts",
     "POLL": "poll",
