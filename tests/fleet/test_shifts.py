@@ -11,7 +11,7 @@ import pytest
 from tests.fleet.conftest import MakeFleet
 from tests.fleet.fleet import Fleet
 from transports.tiktok.sandbox import Fault
-from uploader.contrib import shifts
+from uploader.contrib import deferring, shifts
 from uploader.contrib.shifts import Next, run_shift, sweep, watch
 from uploader.journal import State
 
@@ -19,6 +19,13 @@ from uploader.journal import State
 def seen(fleet: Fleet, operation: str) -> int:
     """Return how many requests of a kind the sandbox had."""
     return sum(request.operation == operation for request in fleet.sandbox.requests)
+
+
+def passed(fleet: Fleet, upload_id: str) -> None:
+    """Let the moment have passed that an upload waits for."""
+    _, lease = fleet.journal.take(upload_id, 5)
+    fleet.journal.save(lease, {"not_before": None})
+    fleet.journal.release(lease)
 
 
 def test_shifts_send_a_part_each_and_then_ask(make_fleet: MakeFleet) -> None:
@@ -146,9 +153,7 @@ def test_an_upload_that_cannot_begin_is_tried_ever_later(make_fleet: MakeFleet) 
         assert done.next is Next.LATER
         assert done.at == fleet.entry(upload_id).not_before
         delays.append(round((done.at or 0) - fleet.uploader.now()))
-        _, lease = fleet.journal.take(upload_id, 5)
-        fleet.journal.save(lease, {"not_before": None})  # as if it had passed
-        fleet.journal.release(lease)
+        passed(fleet, upload_id)
     assert delays == [30, 60, 120]
     assert fleet.sandbox.requests == []
 
@@ -179,7 +184,7 @@ def test_what_the_server_works_on_is_asked_about_once_and_later_again(
     assert sweep(fleet.uploader, handed.append) == 0
     for upload_id in ids:
         wait = (fleet.entry(upload_id).not_before or 0) - fleet.uploader.now()
-        assert 4 < wait <= shifts.SOONEST_QUESTION
+        assert 4 < wait <= deferring.SOONEST_QUESTION
 
 
 def test_a_sweep_is_bounded_and_takes_what_waited_longest(make_fleet: MakeFleet) -> None:
@@ -213,5 +218,30 @@ def test_an_exception_thrown_into_the_shift_suspends_it(make_fleet: MakeFleet) -
         run_shift(fleet.uploader, upload_id, leaving=Strikes())
     assert fleet.entry(upload_id).holder is None
     assert fleet.entry(upload_id).confirmed == 1
+    assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    fleet.check_posted_once(film)
+
+
+def test_a_film_at_which_processes_die_waits_from_the_third_on(make_fleet: MakeFleet) -> None:
+    """Two deaths may be anybody's; a part that is confirmed meanwhile makes them forgotten."""
+    fleet = make_fleet()
+    film = fleet.film(3)
+    upload_id = fleet.enqueue(film)
+
+    def dies() -> shifts.ShiftResult:
+        """Have the message of a process that died; this one's shift is too short for a part."""
+        return run_shift(fleet.uploader, upload_id, 0.0, redelivered=True)
+
+    deaths = [dies() for _ in range(4)]
+    assert [each.next for each in deaths] == [Next.AGAIN] * 2 + [Next.LATER] * 2
+    assert "died" in deaths[2].why
+    wait = (fleet.entry(upload_id).not_before or 0) - fleet.uploader.now()
+    assert 28 < wait <= 30
+
+    passed(fleet, upload_id)
+    fleet.sandbox.script(Fault("put", nth=2, stall_after=9))
+    assert run_shift(fleet.uploader, upload_id, 0.5, overtime=0.5).next is Next.AGAIN
+    assert fleet.entry(upload_id).confirmed == 1
+    assert dies().next is Next.AGAIN
     assert run_shift(fleet.uploader, upload_id).next is Next.LATER
     fleet.check_posted_once(film)

@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from uploader.api import Uploader, UploadHandle
+from uploader.contrib import deferring
 from uploader.errors import (
     ConfigurationError,
     LeaseHeldError,
@@ -30,7 +30,7 @@ from uploader.errors import (
     UploadCancelledError,
     UploaderError,
 )
-from uploader.journal import ENDED, Entry, State
+from uploader.journal import ENDED, PAUSABLE, Entry, State
 from uploader.model import Outcome, UploadResult
 from uploader.pacing import PollPolicy
 
@@ -47,18 +47,8 @@ GRACE: Final = 10.0
 LOOK_EVERY: Final = 0.2
 """Seconds between looks at whether the worker has to go."""
 
-FIRST_DELAY: Final = 30.0
-LONGEST_DELAY: Final = 3600.0
-"""A failure that may pass is tried again after 30 s, then twice as late each time, up to an hour.
-An upload whose opening was not answered waits for the whole hour: TikTok's upload URLs live as
-long, and nothing can be learnt before."""
-SHARE: Final = 0.1
-SOONEST_QUESTION: Final = 5.0
-LATEST_QUESTION: Final = 600.0
-"""What the server works on is asked about after a tenth of its age, within these seconds."""
 SWEPT: Final = 500
 """How many uploads one sweep hands out."""
-_TRIES: Final = "tries"
 
 
 class Next(StrEnum):
@@ -100,6 +90,7 @@ def run_shift(
     overtime: float = OVERTIME,
     leaving: threading.Event | None = None,
     grace: float = GRACE,
+    redelivered: bool = False,
 ) -> ShiftResult:
     """Drive a recorded upload for a while and say what is to be done next.
 
@@ -107,6 +98,8 @@ def run_shift(
     part. Once `leaving` is set, it ends at the next boundary, and after `grace` seconds inside the
     part. What has ended, is driven elsewhere, paused or not due is left alone. What the server
     works on is asked about once. An exception thrown into this thread suspends the upload.
+    `redelivered` tells that a process had the message before and ended with it: whoever brings down
+    a third one without a new part waits, as after a failure.
 
     Raises `JournalError` when the journal fails, and nothing about the upload itself.
     """
@@ -119,6 +112,10 @@ def run_shift(
     refusal = _not_now(uploader, before)
     if refusal is not None:
         return refusal
+    if redelivered and before.state in PAUSABLE:
+        before = deferring.bereft(uploader, before)
+        if _is_future(uploader, before):
+            return _later(before, None, "processes that drove it have died")
     asks = before.state is State.PROCESSING
     result: UploadResult | None = None
     error: UploaderError | None = None
@@ -163,7 +160,9 @@ def run_shift(
             )
         why = "the worker has to go" if goes else "its shift is over"
         return ShiftResult(upload_id=upload_id, next=Next.AGAIN, why=why, result=result)
-    return _deferred(uploader, before, after, error, result)
+    why = error.message if error is not None else f"it is {after.state}"
+    at = deferring.defer(uploader, before, after, error)
+    return ShiftResult(upload_id=upload_id, next=Next.LATER, why=why, at=at, result=result)
 
 
 def watch(
@@ -273,41 +272,3 @@ def _worked(
             handle.suspend()
             concurrent.futures.wait([handle.future], timeout=LAST_WORDS)
         raise
-
-
-def _deferred(
-    uploader: Uploader,
-    before: Entry,
-    after: Entry,
-    error: UploaderError | None,
-    result: UploadResult | None,
-) -> ShiftResult:
-    """Record when an upload that waits for something is to be tried again."""
-    now, changes = uploader.now(), dict[str, Any]()
-    if after.state is State.PROCESSING or (after.state is State.UNKNOWN and after.session):
-        begun = after.session.created_at if after.session is not None else None
-        age = now - (begun if begun is not None else after.created)
-        delay = min(max(age * SHARE, SOONEST_QUESTION), LATEST_QUESTION)
-    elif after.state is State.UNKNOWN:
-        delay = LONGEST_DELAY
-    else:
-        tries = _tries(before) if after.confirmed == before.confirmed else 0
-        delay = min(FIRST_DELAY * 2**tries, LONGEST_DELAY)
-        told = error.to_dict() if error is not None else dict(after.error or {})
-        changes["error"] = {**told, _TRIES: tries + 1}
-    changes["not_before"] = now + delay
-    with suppress(LeaseHeldError):  # then somebody else has found it due
-        _, lease = uploader.journal.take(after.upload_id, LAST_WORDS)
-        try:
-            uploader.journal.save(lease, changes)
-        finally:
-            uploader.journal.release(lease)
-    why = error.message if error is not None else f"it is {after.state}"
-    return ShiftResult(
-        upload_id=after.upload_id, next=Next.LATER, why=why, at=now + delay, result=result
-    )
-
-
-def _tries(entry: Entry) -> int:
-    tries = (entry.error or {}).get(_TRIES, 0)
-    return tries if isinstance(tries, int) and 0 <= tries < 32 else 0

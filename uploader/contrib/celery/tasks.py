@@ -38,6 +38,7 @@ def publish(self: Any, upload_id: str) -> str:
             overtime=settings.overtime,
             leaving=leaving.event(),
             grace=settings.grace,
+            redelivered=bool((self.request.delivery_info or {}).get("redelivered")),
         )
     except SoftTimeLimitExceeded:
         LOG.warning("the task's soft time limit has suspended %s", upload_id)
