@@ -6,7 +6,7 @@ Rule: reads the source's name, size and first bytes; sends nothing. What is wron
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from uploader import planner
 from uploader.engine.abilities import Abilities
@@ -100,9 +100,8 @@ def _wanting(limits: Capabilities, destination: Destination, about: int | None) 
 
 def _says_size(destination: Destination) -> bool:
     """Whether a destination was given a size of parts: another one than it has by itself."""
-    if not is_dataclass(destination):
-        return False
-    own = [each for each in fields(destination) if each.name in ("part_size", "chunk_size")]
+    known = getattr(type(destination), "__dataclass_fields__", {})
+    own = [known[name] for name in ("part_size", "chunk_size") if name in known]
     return any(getattr(destination, each.name) != each.default for each in own)
 
 
