@@ -40,14 +40,14 @@ from uploader.errors import (
     UploadCancelledError,
     UploaderError,
 )
-from uploader.http import Timeouts
-from uploader.model import Outcome, Progress, UploadResult
-from uploader.pacing import PollPolicy
-from uploader.retry import RetryPolicy
 from uploader.secret import Secret
 
 if TYPE_CHECKING:
     from uploader.api import AsyncUploader, Uploader, UploadHandle
+    from uploader.http import Timeouts
+    from uploader.model import Outcome, Progress, UploadResult
+    from uploader.pacing import PollPolicy
+    from uploader.retry import RetryPolicy
 
 __version__ = "0.1.0"
 
@@ -95,11 +95,22 @@ __all__ = [
     "__version__",
 ]
 
-_LATE = frozenset({"AsyncUploader", "UploadHandle", "Uploader"})
+_LATE = {
+    "AsyncUploader": "api",
+    "Outcome": "model",
+    "PollPolicy": "pacing",
+    "Progress": "model",
+    "RetryPolicy": "retry",
+    "Timeouts": "http",
+    "UploadHandle": "api",
+    "UploadResult": "model",
+    "Uploader": "api",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the faces, and what they stand on, when one is first used."""
+    """Import the faces, and the values that they take and give, when one is first used."""
     if name in _LATE:
-        return getattr(importlib.import_module("uploader.api"), name)
+        found = getattr(importlib.import_module(f"uploader.{_LATE[name]}"), name)
+        return globals().setdefault(name, found)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

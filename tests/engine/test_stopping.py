@@ -30,8 +30,8 @@ async def test_a_file_counts_until_its_last_byte_has_left(monkeypatch: pytest.Mo
         return len(asked) < 4
 
     with stop.guarding(cast("Source", Gone()), spent):
-        stop.task = asyncio.create_task(asyncio.sleep(10))
-        await asyncio.wait((stop.task,))
+        stop.task = asyncio.create_task(asyncio.Event().wait())
+        await asyncio.wait((stop.task,), timeout=10)
 
     assert asked == [None] * 4
     assert stop.reason is StopReason.SOURCE_LOST

@@ -106,6 +106,7 @@ class Stop:
         counts.
         """
         loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle | None = None
 
         def look() -> None:
             nonlocal timer
