@@ -101,3 +101,14 @@ def test_nothing_is_left_open(journal: DjangoJournal) -> None:
     assert all(each is not theirs for each in shared.made)
     journal.close()
     assert [each.connection for each in shared.made] == [None] * len(shared.made)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_fork_that_waits_for_the_journal_is_not_waited_for(journal: DjangoJournal) -> None:
+    """What runs while a fork waits for it needs no lock that the fork holds."""
+    store = DjangoTokenStore(keys=[KEY])
+    with journal.fork_lock, store.fork_lock:
+        assert journal.claim(entry(), 60.0).lease is not None
+        with store.lease("tiktok", "acme", 5.0):
+            pass
+    store.close()

@@ -77,7 +77,8 @@ class DjangoJournal:
         self._marks = Marks(
             self._base, self._sealer, environment or os.environ.get("UPLOADER_ENVIRONMENT") or None
         )
-        self._lock = threading.RLock()
+        self._forking = threading.RLock()
+        self._making = threading.Lock()
         self._owners: MachineOwners | None = None
         self._leases: dict[str, Lease] = {}
         self._closed = False
@@ -285,13 +286,15 @@ class DjangoJournal:
 
     @property
     def fork_lock(self) -> threading.RLock:
-        return self._lock
+        # Nothing else takes it: a fork that holds it waits for what the crew does.
+        return self._forking
 
     def before_fork(self) -> None:
         """The crew puts its connections away."""
 
     def start_in_child(self) -> None:
-        self._lock = threading.RLock()
+        self._forking = threading.RLock()
+        self._making = threading.Lock()
         self._leases = {}
         if self._owners is not None:
             self._owners.close()
@@ -306,7 +309,7 @@ class DjangoJournal:
 
     @property
     def _own(self) -> MachineOwners:
-        with self._lock:
+        with self._making:
             if self._owners is None:
                 self._owners = MachineOwners()
             return self._owners

@@ -66,7 +66,8 @@ class DjangoTokenStore:
         self._sealer = Sealer(keys)
         self._clock = clock
         self._base = Base(using, what="the token store", failure=TokenStoreError)
-        self._lock = threading.RLock()
+        self._forking = threading.RLock()
+        self._making = threading.Lock()
         self._owners: MachineOwners | None = None
         forking.watch(self)
 
@@ -140,13 +141,15 @@ class DjangoTokenStore:
 
     @property
     def fork_lock(self) -> threading.RLock:
-        return self._lock
+        # Nothing else takes it: a fork that holds it waits for what the crew does.
+        return self._forking
 
     def before_fork(self) -> None:
         """The crew puts its connections away."""
 
     def start_in_child(self) -> None:
-        self._lock = threading.RLock()
+        self._forking = threading.RLock()
+        self._making = threading.Lock()
         if self._owners is not None:
             self._owners.close()
             self._owners = None
@@ -159,7 +162,7 @@ class DjangoTokenStore:
 
     @property
     def _own(self) -> MachineOwners:
-        with self._lock:
+        with self._making:
             if self._owners is None:
                 self._owners = MachineOwners()
             return self._owners
