@@ -30,6 +30,7 @@ from uploader.api.shared import _Live
 from uploader.engine.feeding import BLOCKS, part_length
 from uploader.errors import (
     ConfigurationError,
+    PausedError,
     PlanError,
     RejectedError,
     RetriesExhaustedError,
@@ -37,6 +38,7 @@ from uploader.errors import (
     SourceReadError,
 )
 from uploader.events import Event, PartConfirmed, UploadCancelled, UploadCompleted, UploadFailed
+from uploader.journal import Pause
 from uploader.model import MIB
 from uploader.testing.faulty_proxy import Answer, Fault, FaultyProxy, LoseAnswer, Stall
 
@@ -565,3 +567,27 @@ def test_progress_grows_with_the_stream(
     assert totals[0] < totals[-1] <= 6 * PART
     assert all(confirmed <= total for total, confirmed in seen)
     assert runs[0].progress.done == 6 * PART
+
+
+def test_a_stream_that_is_paused_is_not_begun(uploader: Uploader, to: Any) -> None:
+    """Nobody could go on with it later: it fails, says why, and the same call starts anew."""
+    uploader.pause("s3", reason="we look at it", by="ann")
+
+    held = uploader.upload_stream(io.BytesIO(b"a" * 1000), to, key="one")
+    uploader.unpause("s3")
+    result = uploader.upload_stream(io.BytesIO(b"a" * 1000), to, key="one")
+
+    assert held.outcome is Outcome.FAILED
+    assert isinstance(held.error, PausedError)
+    assert held.bytes_sent == 0
+    assert result.outcome is Outcome.DONE
+
+
+def test_a_stream_may_be_what_ends_a_pause(uploader: Uploader, to: Any) -> None:
+    """It was let through, and its first part is stored."""
+    uploader.journal.pause(Pause("s3", None, "a rule", since=0.0, by="breaker", trial=1.0))
+
+    result = uploader.upload_stream(io.BytesIO(b"a" * 1000), to)
+
+    assert result.outcome is Outcome.DONE
+    assert uploader.pauses() == []

@@ -208,6 +208,7 @@ class StreamRun(UploadRun):
                 changes["session"] = self._course.learn(receipt.secrets)
             plan = self.prepared.plan
             await self._log.save(part=record, confirmed=first, plan=plan, **changes)
+        await self.stop.passed()
 
     # What an earlier run left behind.
 
