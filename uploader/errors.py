@@ -216,7 +216,6 @@ class RateLimitedError(TransportError):
     """
 
     default_recovery = Recovery.RETRY
-    suspends = True
 
 
 class OffsetMismatchError(TransportError):

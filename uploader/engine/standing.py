@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from uploader.errors import OutcomeUnknownError, UploaderError
+from uploader.errors import OutcomeUnknownError, RateLimitedError, UploaderError
 from uploader.journal import State
 from uploader.model import Outcome, Processing
 
@@ -47,6 +47,6 @@ def failed(error: UploaderError, *, in_doubt: bool) -> Standing:
     """
     if in_doubt or isinstance(error, OutcomeUnknownError):
         return Standing(Outcome.UNKNOWN, error=error)
-    if error.suspends:
+    if error.suspends or (isinstance(error, RateLimitedError) and error.retry_after is not None):
         return Standing(Outcome.SUSPENDED, error=error)
     return Standing(Outcome.FAILED, error=error)
