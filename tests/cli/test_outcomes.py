@@ -54,7 +54,7 @@ def test_failed(
 
     assert (ended.code, ended.out) == (1, "")
     (line,) = ended.err.splitlines()
-    assert line.startswith("error: clip.mp4: creator_info: TikTok answered 401 access_token_invalid")
+    assert line.startswith("error: clip.mp4: creator_info: TikTok answered 401 access_")
     assert f"put a valid access token into {VARIABLE} or --token-file" in line
     assert "act.wrong" not in line
 

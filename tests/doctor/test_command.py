@@ -119,6 +119,11 @@ def test_other_destinations_have_the_machines_checks(
     capsys: pytest.CaptureFixture[str], sandbox: Sandbox
 ) -> None:
     """A destination that offers none of its own is not refused."""
-    ended = run(capsys, "doctor", "tus", "--json")
+    ended = run(capsys, "doctor", "tus", "--option", f"url={sandbox.base_url}/files/", "--json")
     assert ended.code == 0
+    found = {each["check"]: each["level"] for each in json.loads(ended.out)["findings"]}
+    assert (found["connection"], sandbox.requests) == ("ok", [])
+    lacking = run(capsys, "doctor", "tus", "--json")
+    (named,) = [e for e in json.loads(lacking.out)["findings"] if e["check"] == "name"]
+    assert (lacking.code, named["level"]) == (0, "warn")
     assert run(capsys, "doctor", "tus", "--probe", "x", "--yes").code == 2

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from uploader import registry
 from uploader.api import Uploader
-from uploader.cli import accounts, screen
+from uploader.cli import accounts, destinations, screen
 from uploader.cli.credentials import access_token
 from uploader.cli.doctor import machine, network
 from uploader.cli.doctor.examining import Patient, of_clock
@@ -31,6 +31,7 @@ MOST: Final = 20
 """Accounts that are looked at when none is named: each of them is asked about."""
 PATIENCE: Final = 120.0
 """Seconds that a question waits for its turn under the destination's rates."""
+NAME_IT: Final = "name it: --option NAME=VALUE; `uploader transports` has the names"
 _COLOURS: Final = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 _WIDTH: Final = 13
 
@@ -73,8 +74,13 @@ def _examined(
 ) -> Iterator[tuple[str, Finding]]:
     for finding in machine.findings(where, [factory]):
         yield "", finding
-    hosts = getattr(factory, "hosts", None)
-    for origin, needed in hosts(fields) if hosts is not None else ():
+    try:
+        hosts = _hosts(factory, fields)
+    except ConfigurationError as error:
+        hosts = ()
+        says = f"which host uploads go to is not known: {error.message}"
+        yield "", Finding(check="name", level=Level.WARN, says=says, advice=NAME_IT)
+    for origin, needed in hosts:
         for finding in network.findings(origin, needed=needed):
             yield "", finding
     checks = getattr(factory, "checks", None)
@@ -96,6 +102,18 @@ def _examined(
             continue
         if patient.skew is not None:
             yield subject, of_clock(patient.skew)
+
+
+def _hosts(factory: TransportFactory, fields: Mapping[str, Any]) -> Sequence[tuple[str, bool]]:
+    """Return the origins that uploads go to; by itself a destination knows one."""
+    make: Callable[[Mapping[str, Any]], Sequence[tuple[str, bool]]] | None
+    make = getattr(factory, "hosts", None)
+    if make is not None:
+        found: Sequence[tuple[str, bool]] = make(fields)
+        return found
+    wanted = {option.name: "doctor" for option in factory.options if option.required}
+    stand_ins = destinations.stand_ins(factory)
+    return ((factory.destination(None, {**wanted, **stand_ins, **fields}).origin, True),)
 
 
 def _accounts(
