@@ -48,7 +48,7 @@ def test_argument_then_environment_then_default(variable: Any) -> None:
 def test_what_cannot_be_is_refused_with_its_name(variable: Any, text: str) -> None:
     """Before anything is sent, and with what could be written instead."""
     with pytest.raises(ConfigurationError, match=variable.name) as caught:
-        settings_of({}, {variable.name: text})
+        settings_of({variable.setting: "given"}, {variable.name: text})
 
     assert caught.value.hints == [f"write {variable.kind.words}"]
 

@@ -135,9 +135,11 @@ def settings_of(given: Mapping[str, Any], environ: Mapping[str, str]) -> Setting
     for variable in VARIABLES:
         text = environ.get(variable.name)
         place, _, name = variable.setting.partition(".")
-        if not text or place in chosen:
+        if not text:
             continue
-        value = variable.read(text)
+        value = variable.read(text)  # also where it does not count: a mistake is to be seen
+        if place in given and given[place] is not None:
+            continue
         if name:
             policies.setdefault(place, {})[name] = value
         else:
