@@ -67,8 +67,8 @@ def _s3(bench: Bench, report: Report) -> None:
         " measured",
         "unsigned payloads; ours sends CRC32C of each part, crt CRC32, boto3 and aws CRC32 over"
         " plain HTTP and none over TLS, obstore and rclone none",
-        "of ours over plain HTTP about two fifths of the CPU are the pass that takes CRC32C before a"
-        " part is sent (two thirds of that copies by pread), the rest sendfile and the loop, a"
+        "of ours over plain HTTP about two fifths of the CPU are the pass that takes CRC32C before"
+        " a part is sent (two thirds of that copies by pread), the rest sendfile and the loop, a"
         " twentieth signing: docs/decisions.md, 57",
         "aws and rclone are processes of their own: wall, CPU and peak include their start",
     ]
