@@ -62,7 +62,7 @@ class Worker:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, seconds: float = 30.0) -> int:
+    def stop(self, seconds: float = 60.0) -> int:
         """Stop it the warm way; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
