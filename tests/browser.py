@@ -80,9 +80,9 @@ class Browser:
     def source(self) -> str:
         return self.driver.page_source
 
-    def until(self, look: Callable[[], T], otherwise: str) -> T:
+    def until(self, look: Callable[[], T], otherwise: str, *, within: float = PATIENCE) -> T:
         """Wait until a look finds something."""
-        return WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05).until(
+        return WebDriverWait(self.driver, within, poll_frequency=0.05).until(
             lambda _: look(), message=otherwise
         )
 

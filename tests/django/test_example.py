@@ -15,6 +15,8 @@ from uploader.cli.clip import CLIP, grow
 
 SITE = Path(__file__).parents[2] / "examples" / "django_site"
 PASSWORD = "admin"
+START = 80.0
+"""Seconds for a worker to start on a busy machine."""
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
@@ -60,13 +62,15 @@ def test_a_clip_goes_through_the_form_and_out(tmp_path: Path) -> None:
         started(tmp_path / "var") as (process, url),
         browser(tmp_path, width=1100, height=560) as page,
     ):
-        page.until(lambda: _answers(url), "the site does not answer")
+        page.until(lambda: _answers(url), "the site does not answer", within=START)
         page.open(url)
         page.write("#id_title", "Three days by the sea")
         page.find("#id_file").send_keys(str(clip))
         page.go(page.find("button"))
         assert not page.all(".errorlist"), page.text
-        page.until(lambda: page.all("#clips [data-outcome=done]"), "the clip is never done")
+        page.until(
+            lambda: page.all("#clips [data-outcome=done]"), "the clip is never done", within=START
+        )
         page.picture("django-example", height=640)
         assert "Three days by the sea" in page.text
         (bar,) = page.all("#clips progress")
