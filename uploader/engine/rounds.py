@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 
 from uploader.engine.settings import Clock
 
+MOMENT = 0.05
+"""Seconds."""
+
 
 @dataclass(order=True, slots=True)
 class _Wait:
@@ -87,8 +90,9 @@ class Rounds:
                 heapq.heappop(self._heap)
                 self._call(first)
                 continue
-            # What was asked for, where no time has passed: a difference of sums is a little off.
-            await self._nap(first.seconds if first.began == now else first.due - now)
+            # What was asked for, where it was asked a moment ago: a difference is a little off.
+            fresh = now - first.began < MOMENT
+            await self._nap(first.seconds if fresh else first.due - now)
 
     async def _nap(self, seconds: float) -> None:
         """Sleep, unless an earlier wait comes."""
