@@ -6,6 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -21,6 +22,16 @@ from uploader.contrib.django.models import Account
 from uploader.tokens import AccountState
 
 Rows = QuerySet[Account]
+
+
+class Accounts(ChangeList):
+    """The rows of one page of the list, which know what is paused."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        pauses = get_uploader().journal.pauses()
+        for row in self.result_list:
+            row.pauses = pauses
 
 
 class AccountAdmin(ReadOnlyAdmin):
@@ -44,6 +55,9 @@ class AccountAdmin(ReadOnlyAdmin):
         """Leave out what was removed, and never read what is sealed."""
         return super().get_queryset(request).exclude(sealed=None).defer("sealed")
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Accounts
+
     @admin.display(description="account")
     def who(self, row: Account) -> str:
         return shown.text(row.account)
@@ -51,7 +65,10 @@ class AccountAdmin(ReadOnlyAdmin):
     @admin.display(description="state", ordering="state")
     def standing_now(self, row: Account) -> SafeString:
         if row.state != AccountState.REVOKED:
-            paused = any(p.covers(row.transport, row.account) for p in _pauses())
+            pauses = getattr(row, "pauses", None)
+            if pauses is None:  # on an account's own page
+                pauses = get_uploader().journal.pauses()
+            paused = any(pause.covers(row.transport, row.account) for pause in pauses)
             return shown.badge(str(row.state), "paused" if paused else "")
         found = meaning_of(row.transport, {"code": "account_revoked", "vendor_code": row.reason})
         advice = " ".join(found.sentences) if found else shown.text(row.reason or "")
@@ -95,7 +112,3 @@ class AccountAdmin(ReadOnlyAdmin):
     def _told(self, request: HttpRequest, row: Account, what: str) -> None:
         self.message_user(request, f"{shown.text(row.account)} {what}", messages.SUCCESS)
         self.log_change(request, row, what)
-
-
-def _pauses() -> Any:
-    return get_uploader().journal.pauses()

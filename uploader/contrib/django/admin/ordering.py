@@ -38,6 +38,10 @@ NEW: Final = "new-"
 """How the fields begin that hold the ids of what is about to be posted."""
 
 
+MOST: Final = 100
+"""Uploads of one order."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A page that asks before an order is carried out."""
@@ -213,6 +217,8 @@ class Ordering(ReadOnlyAdmin):
 
     def _asked(self, request: HttpRequest, rows: Rows, question: Question) -> HttpResponse | None:
         """Return the page that asks, `None` when it was answered."""
+        if self._too_many(request, rows):
+            return self._back(request)
         if request.POST.get(YES) and (not question.sure or request.POST.get(SURE)):
             return None
         up = get_uploader()
@@ -254,6 +260,9 @@ class Ordering(ReadOnlyAdmin):
         named: bool = True,
     ) -> HttpResponse | None:
         """Carry an order out for each upload, tell what came of it, and log who gave it."""
+        rows = list(rows)
+        if self._too_many(request, rows):
+            return self._back(request)
         for row in rows:
             name = f"{shown.text(row.name) or 'a stream'} ({row.upload_id}) " if named else ""
             try:
@@ -264,13 +273,23 @@ class Ordering(ReadOnlyAdmin):
             else:
                 self.message_user(request, f"{name}{came}", messages.SUCCESS)
                 self.log_change(request, row, came)
-        page = request.POST.get(FROM)
-        if page and page.isdecimal():
-            here = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-            return HttpResponseRedirect(
-                reverse(here, args=[page], current_app=self.admin_site.name)
-            )
-        return None
+        return self._back(request)
+
+    def _too_many(self, request: HttpRequest, rows: Iterable[Upload]) -> bool:
+        """Refuse what a request could neither ask about nor carry out in its time."""
+        count = rows.count() if isinstance(rows, QuerySet) else len(list(rows))
+        if count > MOST:
+            told = f"{count:,} uploads are chosen, and {MOST} are the most at a time"
+            self.message_user(request, told, messages.ERROR)
+        return count > MOST
+
+    def _back(self, request: HttpRequest) -> HttpResponse:
+        """Lead to where the order was given: an upload's page, or the list."""
+        page, model = request.POST.get(FROM, ""), f"admin:{self.opts.app_label}_upload"
+        if page.isdecimal():
+            where = reverse(f"{model}_change", args=[page], current_app=self.admin_site.name)
+            return HttpResponseRedirect(where)
+        return HttpResponseRedirect(request.get_full_path())
 
 
 def _one_each(rows: Iterable[Upload]) -> Iterable[Upload]:
