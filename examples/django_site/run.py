@@ -39,6 +39,7 @@ def main() -> int:
     var, port = options.var.resolve(), options.port or free_port()
     for folder in (var, var / "media"):
         folder.mkdir(parents=True, exist_ok=True)
+    keep_secret(var / "secret")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -48,7 +49,6 @@ def main() -> int:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "studio.settings",
             "STUDIO_VAR": str(var),
-            "STUDIO_SECRET": kept_secret(var / "secret"),
             "STUDIO_BROKER": f"redis://127.0.0.1:{broker}/0",
             "STUDIO_TIKTOK_URL": tiktok.base_url,
             "PYTHONUNBUFFERED": "1",
@@ -105,12 +105,11 @@ def redis_server() -> str:
     return found
 
 
-def kept_secret(file: Path) -> str:
-    """Return this site's key; made once, so that who is logged in stays so."""
+def keep_secret(file: Path) -> None:
+    """Make this site's key, once: it opens what was sealed at an earlier start."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(50))
-    return file.read_text()
 
 
 def free_port() -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 BASE_DIR = Path(__file__).parent.parent
 VAR = Path(os.environ.get("STUDIO_VAR", BASE_DIR / "var"))
 
-SECRET_KEY = os.environ.get("STUDIO_SECRET", "only for an example on one machine")
+_SECRET = VAR / "secret"  # made by `run.py`; it also seals what the journal keeps secret
+SECRET_KEY = _SECRET.read_text() if _SECRET.exists() else "only for a look at the commands"
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 USE_TZ = True
