@@ -170,6 +170,12 @@ BARE_REQUESTS = Entry(
     ("aiohttp", "uvloop"),
     "the same requests by aiohttp on uvloop, without an engine",
 )
+BARE_FRESH = Entry(
+    "bare_fresh",
+    "benchmarks.rivals.bare_requests",
+    ("aiohttp", "uvloop"),
+    "bare_requests with a new connection for each init, as ours has",
+)
 OBSERVED = Entry(
     "observed",
     "benchmarks.unobserved",
@@ -206,6 +212,7 @@ ENTRIES = {
         CURL,
         URLLIB3,
         BARE_REQUESTS,
+        BARE_FRESH,
         MMAP_SENDALL,
         SENDFILE,
         CEILING,
@@ -226,6 +233,19 @@ S3_BOTO3 = Entry(
 S3_OBSTORE = Entry(
     "s3_obstore", "benchmarks.rivals.s3_obstore", ("obstore",), "put of a path: Rust's object_store"
 )
+S3_OBSTORE_SUMS = Entry(
+    "s3_obstore_sha256",
+    "benchmarks.rivals.s3_obstore",
+    ("obstore",),
+    "obstore with the one checksum that it knows",
+)
+S3_UNCHECKED = Entry(
+    "s3_ours_unchecked",
+    "benchmarks.ours_s3",
+    ("uploader.api", "botocore"),
+    "S3Object(checksum=None), as obstore sends; over plain HTTP it would sign a SHA-256 instead",
+    modes=("TLS",),
+)
 S3_AWS = Entry(
     "s3_aws", "benchmarks.rivals.s3_aws", (), "aws s3 cp, a process of its own", command="aws"
 )
@@ -239,7 +259,16 @@ S3_RCLONE = Entry(
     "rclone copyto, a process of its own",
     command="rclone",
 )
-S3_ENTRIES = (S3_OURS, S3_BOTO3, S3_CRT, S3_OBSTORE, S3_AWS, S3_RCLONE)
+S3_ENTRIES = (
+    S3_OURS,
+    S3_UNCHECKED,
+    S3_BOTO3,
+    S3_CRT,
+    S3_OBSTORE,
+    S3_OBSTORE_SUMS,
+    S3_AWS,
+    S3_RCLONE,
+)
 ENTRIES |= {entry.name: entry for entry in S3_ENTRIES}
 
 

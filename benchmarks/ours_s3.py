@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.contender import Contender, Job
+from benchmarks.contender import S3_UNCHECKED, Contender, Job
 from benchmarks.ours import Ours, check
 from transports.s3 import S3Limits, S3Object
 
@@ -27,6 +27,7 @@ class OursToS3(Ours):
                     part_size=self.job.chunk_size,
                     max_lanes=self.job.lanes,
                     limits=S3Limits(min_part=1),
+                    checksum=None if self.job.contender == S3_UNCHECKED.name else "crc32c",
                 ),
             )
         )

@@ -2,7 +2,8 @@
 
 Rule: what ours would cost if it were nothing but its requests: init, a PUT with the whole file from
 a mapping, status; no check, plan, journal, event or retry. Small files only: the
-body is one write.
+body is one write. As `bare_fresh` it opens a connection for each init, as ours does, so that what
+cannot be repeated never goes out on an idle one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import aiohttp
 import uvloop
 
-from benchmarks.contender import Contender, Job
+from benchmarks.contender import BARE_FRESH, Contender, Job
 from benchmarks.rivals.exchange import (
     INIT,
     STATUS,
@@ -59,22 +60,29 @@ class BareRequests(Contender):
     async def _all(self, paths: Sequence[Path]) -> None:
         room = asyncio.Semaphore(self.job.concurrency)
         connector = aiohttp.TCPConnector(ssl=self._trust, limit=self.job.concurrency)
-        async with aiohttp.ClientSession(connector=connector) as session:
+        fresh = aiohttp.TCPConnector(ssl=self._trust, limit=0, force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            aiohttp.ClientSession(connector=fresh) as opening,
+        ):
+            first = opening if self.job.contender == BARE_FRESH.name else session
 
             async def one(number: int, path: Path) -> None:
                 async with room:
-                    await self._publish(session, path, f"bench {number}")
+                    await self._publish(first, session, path, f"bench {number}")
 
             await asyncio.gather(*(one(number, path) for number, path in enumerate(paths)))
 
-    async def _publish(self, session: aiohttp.ClientSession, path: Path, title: str) -> None:
+    async def _publish(
+        self, first: aiohttp.ClientSession, session: aiohttp.ClientSession, path: Path, title: str
+    ) -> None:
         with (
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapping,
             memoryview(mapping) as view,
         ):
             size = len(view)
-            opened = await self._call(session, INIT, init_body(size, [(0, size)], title))
+            opened = await self._call(first, INIT, init_body(size, [(0, size)], title))
             headers = put_headers(0, size, size)
             async with session.put(opened["upload_url"], data=view, headers=headers) as answer:
                 await answer.read()

@@ -1,16 +1,18 @@
 """obstore: Rust's object_store, which reads parts into memory and sends them on its own threads.
 
-Rule: at its best: an unsigned payload and no checksum, which is its default.
+Rule: at its best: an unsigned payload and no checksum, which is its default; beside it with
+SHA-256, the one checksum that it knows.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.store import S3Store
 
-from benchmarks.contender import Contender, Job
+from benchmarks.contender import S3_OBSTORE_SUMS, Contender, Job
 
 
 class Obstore(Contender):
@@ -18,6 +20,9 @@ class Obstore(Contender):
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
+        sums: dict[str, Any] = {}
+        if job.contender == S3_OBSTORE_SUMS.name:
+            sums["checksum_algorithm"] = "SHA256"
         self._store = S3Store(
             "bench",
             endpoint=job.origin,
@@ -27,6 +32,7 @@ class Obstore(Contender):
             virtual_hosted_style_request=False,
             unsigned_payload=True,
             client_options={"allow_http": True},
+            **sums,
         )
 
     def upload(self, path: Path, title: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import Bench, Options
-from benchmarks.contender import BARE_REQUESTS, ENTRIES, MMAP_SENDALL, NAIVE, OURS
+from benchmarks.contender import BARE_FRESH, BARE_REQUESTS, ENTRIES, MMAP_SENDALL, NAIVE, OURS
 from benchmarks.probes import Crowd, crowd_of
 from benchmarks.report import Report
 from benchmarks.runner import Run, run
@@ -38,19 +38,20 @@ def test_the_engines_own_cost_is_ours_beyond_the_bare_requests() -> None:
         OURS.name: [of_files(OURS.name, 100, 0.5)] * 3,
         BARE_REQUESTS.name: [of_files(BARE_REQUESTS.name, 100, 0.2)] * 3,
     }
-    limit = scale.engine_limit(OURS.name, runs)
+    limit = scale.engine_limit(OURS.name, runs, BARE_REQUESTS.name)
     assert limit.value == pytest.approx(3.0)
     assert limit.verdict == "NOT REACHED"
-    assert scale.engine_limit(OURS.name, {}).verdict == "NOT MEASURED"
+    assert scale.engine_limit(OURS.name, {}, BARE_REQUESTS.name).verdict == "NOT MEASURED"
 
 
+@pytest.mark.parametrize("name", [BARE_REQUESTS.name, BARE_FRESH.name])
 def test_bare_requests_publish_the_file(
-    verifying_sink: SinkProcess, workspace: Workspace, sample: Sample
+    name: str, verifying_sink: SinkProcess, workspace: Workspace, sample: Sample
 ) -> None:
     """What ours is compared with must do the same work."""
     verifying_sink.reset()
-    asked = job(BARE_REQUESTS.name, verifying_sink, workspace, sample.path, sample.path)
-    with ENTRIES[BARE_REQUESTS.name].make(asked) as contender:
+    asked = job(name, verifying_sink, workspace, sample.path, sample.path)
+    with ENTRIES[name].make(asked) as contender:
         contender.upload_many([sample.path, sample.path])
     uploads = verifying_sink.report().uploads
     assert [upload["sha256"] for upload in uploads] == [sample.sha256] * 2
