@@ -260,14 +260,21 @@ class Journal(Protocol):
         """Return the entries that changed last, the newest first; of the same time the latest."""
         ...
 
-    def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
+    def due(
+        self,
+        now: float | None = None,
+        limit: int = 1000,
+        *,
+        states: Iterable[State] | None = None,
+    ) -> Sequence[str]:
         """Return the ids of uploads that wait to be driven, what changed longest ago first.
 
         UNKNOWN ones come after all others: no run may ever learn more of them.
         They have not ended, nobody drives them, and their `not_before` has come. What is past its
         `not_after` is among them, to be ended by a run. PAUSABLE ones that a pause covers are left
         out; of those that a pause whose `trial` has come covers, and no other one does, the first
-        is not.
+        is not. `limit` counts those of `states` alone, where some are given. No entry is read: one
+        that is damaged is named like the others.
         """
         ...
 

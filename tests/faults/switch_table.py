@@ -132,6 +132,13 @@ def _of_init() -> Iterator[Case]:
         failed(RejectedError, facts={"status": 403, "vendor_code": code}, puts=0, statuses=0),
         Switches(audited=False),
     )
+    code = "spam_risk_too_many_posts"
+    yield Case(
+        "the day's posts are used up",
+        (),
+        failed(RejectedError, facts={"status": 403, "vendor_code": code}, puts=0, statuses=0),
+        Switches(posts_a_day=0),
+    )
     # Six inits a minute for each token: the seventh is waited for.
     yield Case(
         "the limit on inits",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -195,6 +197,45 @@ def test_a_sweep_is_bounded_and_takes_what_waited_longest(make_fleet: MakeFleet)
     assert sweep(fleet.uploader, handed.append, limit=2) == 2
     assert sweep(fleet.uploader, handed.append, limit=2) == 2
     assert handed == [*ids[:2], *ids[:2]]
+
+
+def test_a_long_queue_keeps_nobody_from_asking(make_fleet: MakeFleet) -> None:
+    """What servers work on is found behind more waiting uploads than a journal names at once."""
+    fleet = make_fleet({"processing_seconds": 0.0})
+    waiting = fleet.entry(fleet.enqueue(fleet.film(0.001)))
+    for number in range(1_100):
+        fleet.journal.add(replace(waiting, upload_id=f"w{number}", identity=f"w{number}"))
+    film = fleet.film()
+    upload_id = fleet.enqueue(film)
+    assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+
+    assert watch(fleet.uploader) == 1
+    assert fleet.is_done(upload_id)
+    handed: list[str] = []
+    assert sweep(fleet.uploader, handed.append, limit=2_000, processing=False) == 1_101
+    fleet.check_posted_once(film)
+
+
+def test_a_damaged_entry_holds_up_nobody_else(
+    make_fleet: MakeFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is first in every line, since nothing is ever written to it."""
+    fleet = make_fleet({"processing_seconds": 0.0})
+    ids = [fleet.enqueue(fleet.film(0.001)) for _ in range(12)]
+    for upload_id in ids:
+        assert run_shift(fleet.uploader, upload_id).next is Next.LATER
+    late = fleet.enqueue(fleet.film(0.001))
+    with sqlite3.connect(fleet.folder / "uploads.db") as db:
+        db.execute("UPDATE uploads SET fields = '{' WHERE upload_id = ?", (ids[0],))
+    db.close()
+
+    assert watch(fleet.uploader, concurrency=1) == 11
+    assert all(map(fleet.is_done, ids[1:]))
+    assert "was not asked about" in caplog.text
+    assert ids[0] in caplog.text
+    handed: list[str] = []
+    assert sweep(fleet.uploader, handed.append, processing=False) == 1
+    assert handed == [late]
 
 
 def test_an_exception_thrown_into_the_shift_suspends_it(make_fleet: MakeFleet) -> None:

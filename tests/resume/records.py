@@ -8,7 +8,6 @@ RECORDS = (
     "second part",
     "committing",
     "last part",
-    "processing",
     "done",
     "lease given back",
 )
@@ -20,7 +19,6 @@ RECORDS = (
     SECOND,
     COMMITTING,
     LAST,
-    PROCESSING,
     DONE,
     GIVEN_BACK,
 ) = range(1, len(RECORDS) + 1)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from transports.tiktok import operations
 from transports.tiktok.paths import Endpoint
-from uploader.limits import Rate
 from uploader.errors import ConfigurationError, RejectedError
 from uploader.http import Body
+from uploader.limits import Rate
 from uploader.model import (
     MIB,
     Completion,

@@ -177,18 +177,19 @@ def watch(
     Begins no further question after `seconds`; what is left over is first in line next time.
     """
     end = time.monotonic() + seconds
-    journal = uploader.journal
 
     def one(upload_id: str) -> bool:
         if time.monotonic() >= end or (leaving is not None and leaving.is_set()):
             return False
-        entry = journal.get(upload_id)
-        if entry is None or entry.state is not State.PROCESSING:
+        try:
+            return run_shift(uploader, upload_id, seconds).result is not None
+        except Exception:  # the others are asked about all the same
+            LOG.exception("%s was not asked about", upload_id)
             return False
-        return run_shift(uploader, upload_id, seconds).result is not None
 
+    due = uploader.journal.due(uploader.now(), states=[State.PROCESSING])
     with ThreadPoolExecutor(concurrency) as pool:
-        return sum(pool.map(one, journal.due(uploader.now())))
+        return sum(pool.map(one, due))
 
 
 def sweep(
@@ -204,18 +205,11 @@ def sweep(
     and sends nothing. So that they do not pile up, `enqueue` gives them a life of about the time
     between two sweeps. `processing=False` leaves to `watch` what servers work on.
     """
-    journal, handed = uploader.journal, 0
-    # More are asked for than are handed out: `watch` has its share of them.
-    for upload_id in journal.due(uploader.now(), limit if processing else 4 * limit):
-        if handed == limit:
-            break
-        if not processing:
-            entry = journal.get(upload_id)
-            if entry is None or entry.state is State.PROCESSING:
-                continue
+    states = frozenset(State) - ({State.PROCESSING} if not processing else set())
+    due = uploader.journal.due(uploader.now(), limit, states=states)
+    for upload_id in due:
         enqueue(upload_id)
-        handed += 1
-    return handed
+    return len(due)
 
 
 # How it is done.

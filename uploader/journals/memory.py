@@ -153,7 +153,14 @@ class MemoryJournal:
             rows.sort(key=lambda row: row.entry.updated, reverse=True)
             return [self._shown(row) for row in rows[:limit]]
 
-    def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
+    def due(
+        self,
+        now: float | None = None,
+        limit: int = 1000,
+        *,
+        states: Iterable[State] | None = None,
+    ) -> Sequence[str]:
+        wanted = frozenset(State if states is None else states)
         with self._lock:
             moment = self._clock() if now is None else now
             pauses = self._standing_pauses(moment)
@@ -165,7 +172,8 @@ class MemoryJournal:
                     rules.holding(pauses, row.entry),
                 )
                 for row in self._rows.values()
-                if rules.may_be_driven(row.entry)
+                if row.entry.state in wanted
+                and rules.may_be_driven(row.entry)
                 and (row.entry.not_before or 0.0) <= moment
                 and self._holder(row) is None
             )

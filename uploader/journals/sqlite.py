@@ -23,6 +23,7 @@ from typing import Any, Final
 from uploader.errors import ConfigurationError, JournalError
 from uploader.journal import (
     DEAD,
+    ENDED,
     Claim,
     Entry,
     Lease,
@@ -199,11 +200,22 @@ class SqliteJournal:
                 for entry in self._select(db, "WHERE rowid = ?", row)
             ]
 
-    def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
+    def due(
+        self,
+        now: float | None = None,
+        limit: int = 1000,
+        *,
+        states: Iterable[State] | None = None,
+    ) -> Sequence[str]:
         clock = self._clock()
         moment = clock if now is None else now
+        wanted = frozenset(State if states is None else states) - ENDED
+
+        def is_free(lease: Sequence[Any]) -> bool:
+            return self._holder(lease, clock) is None
+
         with self._reading() as db:
-            return waiting.due(db, moment, limit, lambda lease: self._holder(lease, clock) is None)
+            return waiting.due(db, moment, limit, is_free, wanted)
 
     def referred(self, transport: str, reference: str) -> Sequence[Entry]:
         with self._reading() as db:

@@ -6,11 +6,11 @@ Rule: readings alone, along the index of states; whether somebody drives one the
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from uploader.journal import ENDED, PAUSABLE, State
+from uploader.journal import PAUSABLE, State
 from uploader.journals import pausing
 
 IsFree: TypeAlias = Callable[[Sequence[Any]], bool]
@@ -19,17 +19,19 @@ _APART: Final = f"AND NOT {pausing.HELD}"
 _TRIED: Final = f"AND {pausing.COVERED} AND NOT {pausing.HELD}"
 
 
-def due(db: sqlite3.Connection, moment: float, limit: int, is_free: IsFree) -> list[str]:
-    """Return the ids of what is due at a moment, what changed longest ago first."""
+def due(
+    db: sqlite3.Connection, moment: float, limit: int, is_free: IsFree, states: Collection[State]
+) -> list[str]:
+    """Return the ids of what is due at a moment, of some states, what changed longest ago first."""
     found: list[tuple[bool, float, str]] = []
-    for state in frozenset(State) - ENDED:
+    for state in states:
         apart = (_APART, moment, None) if state in PAUSABLE else ("",)
         waiting = islice(_waiting(db, state, moment, is_free, *apart), limit)
         found += [(state is State.UNKNOWN, *each) for each in waiting]
     for pause in pausing.trials(db, moment):
         tried = [
             each
-            for state in PAUSABLE
+            for state in PAUSABLE.intersection(states)
             for each in islice(
                 _waiting(db, state, moment, is_free, _TRIED, pause, moment, pause), 1
             )

@@ -261,6 +261,18 @@ class RecordContract(JournalFrame):
         assert journal.due(limit=3) == waiting[:3]
         assert journal.due() == waiting
 
+    def test_due_is_asked_of_some_states_alone(self, journal: Journal) -> None:
+        """Its limit counts these, however many others have waited longer."""
+        waiting: dict[State, list[str]] = {state: [] for state in State}
+        for state in UNDER_WAY * 2:
+            waiting[state].append(self.ended(journal, state).upload_id)
+            self.pass_time(1)
+
+        for state, ids in waiting.items():
+            assert journal.due(states=[state]) == ids
+            assert journal.due(limit=1, states=[state]) == ids[:1]
+        assert journal.due(states=[]) == []
+
     def test_an_upload_is_found_by_the_beginning_of_its_id(self, journal: Journal) -> None:
         """What looks like a wildcard is none."""
         for name in ("ab2", "ab1", "ab", "abc", "b", "a_2", "a%"):

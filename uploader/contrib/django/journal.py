@@ -37,7 +37,7 @@ from uploader.contrib.django.records import (
     part_from,
 )
 from uploader.errors import JournalError
-from uploader.journal import DEAD, Claim, Entry, Lease, PartRecord, State
+from uploader.journal import DEAD, ENDED, Claim, Entry, Lease, PartRecord, State
 from uploader.journal import Pause as PauseRecord
 from uploader.journals import forking, rules
 from uploader.journals.sealing import Sealed, Sealer
@@ -194,10 +194,18 @@ class DjangoJournal:
 
         return self._base.joining(work)
 
-    def due(self, now: float | None = None, limit: int = 1000) -> Sequence[str]:
+    def due(
+        self,
+        now: float | None = None,
+        limit: int = 1000,
+        *,
+        states: Iterable[State] | None = None,
+    ) -> Sequence[str]:
+        wanted = frozenset(State if states is None else states) - ENDED
+
         def work() -> list[str]:
             moment = self._now() if now is None else now
-            return pausing.due(self.alias, moment, limit, self._free)
+            return pausing.due(self.alias, moment, limit, self._free, wanted)
 
         return self._base.joining(work)
 

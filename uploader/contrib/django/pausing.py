@@ -7,14 +7,14 @@ given.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from uploader.contrib.django.models import Pause, Upload
 from uploader.contrib.django.records import PAUSE, pause_from
-from uploader.journal import ENDED, PAUSABLE, State
+from uploader.journal import PAUSABLE, State
 from uploader.journal import Pause as PauseRecord
 
 
@@ -56,12 +56,12 @@ def take_trial(alias: str, pause: PauseRecord, then: float, now: Any) -> bool:
     return ours.update(trial=then) == 1
 
 
-def due(alias: str, moment: float, limit: int, free: Q) -> list[str]:
-    """Return the ids of what is due at a moment, what changed longest ago first."""
+def due(alias: str, moment: float, limit: int, free: Q, states: Collection[State]) -> list[str]:
+    """Return the ids of what is due at a moment, of some states, what changed longest ago first."""
     pauses = standing(alias, moment)
     waiting = Upload.objects.using(alias).filter(free).filter(_come(moment))
     found: list[tuple[bool, float, int, str]] = []
-    for state in frozenset(State) - ENDED:
+    for state in states:
         rows = waiting.filter(state=state)
         if state in PAUSABLE:
             rows = rows.exclude(_covered(pauses)) if pauses else rows
@@ -70,7 +70,7 @@ def due(alias: str, moment: float, limit: int, free: Q) -> list[str]:
         if pause.trial is None or pause.trial > moment:
             continue
         others = [each for each in pauses if each is not pause]
-        rows = waiting.filter(_covered([pause]), state__in=PAUSABLE)
+        rows = waiting.filter(_covered([pause]), state__in=PAUSABLE.intersection(states))
         rows = rows.exclude(_covered(others)) if others else rows
         found += [(False, *each) for each in _first(rows, 1)]
     return [upload_id for *_, upload_id in sorted(found)[:limit]]
