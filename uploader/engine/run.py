@@ -165,15 +165,16 @@ class UploadRun:
             raised, standing = error, Standing(outcome, error=error)
         except UploaderError as error:
             standing = failed(error, in_doubt=self._ending.in_doubt)
-            standing = await self._engine.breaker.judged(
-                standing, self._log.journal, self._log.entry, self.teller.tell
-            )
         except Exception as error:
             self.teller.crashed(error, self._clock.monotonic() - began)
             raise
         finally:
             self._log.keep_no_more()
         await self.stop.over()
+        # Not before: a stop while it is judged would leave how it ended without a record.
+        standing = await self._engine.breaker.judged(
+            standing, self._log.journal, self._log.entry, self.teller.tell
+        )
         await self._ending.abort(standing)
         standing = await self._ending.recorded(standing)
         result = self._result(standing, self._clock.monotonic() - began)
@@ -386,15 +387,17 @@ class UploadRun:
             self._course.creating = False
             await self._log.save(state=State.QUEUED)  # it is certain that nothing was opened
             raise
-        self._course.creating = False
+        self._course.creating, plan = False, session.plan
+        session = replace(session, created_at=created_at, plan=None)
+        # First of all: whatever stops the run from here on, it is not certain that nothing was
+        # opened.
+        self._course.session = prepared.session = session
         changes: dict[str, Any] = {}
-        if session.plan is not None:
-            prepared.plan = planner.fits(session.plan, prepared.plan.size)
+        if plan is not None:
+            prepared.plan = planner.fits(plan, prepared.plan.size)
             for each in await self._log.parts():  # of a session that died, in its own cut
                 await self._log.save(part=PartRecord(each.index, None, STALE))
             changes["plan"] = prepared.plan
-        session = replace(session, created_at=created_at, plan=None)
-        self._course.session = prepared.session = session
         await self._log.save(
             state=State.SENDING,
             session=session,
