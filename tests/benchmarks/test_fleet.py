@@ -10,7 +10,7 @@ from benchmarks.fleet import Clockwork, Fleet
 from benchmarks.scaling import Costs, Load, breaks_first, needs, table
 from uploader.journal import State
 
-SMALL = Fleet(uploads=160, machines=2, accounts=16, lanes=2, kills=24)
+SMALL = Fleet(uploads=400, machines=2, accounts=40, lanes=4, kills=24)
 
 
 def _day(tmp_path: Path) -> fleet.Day:
