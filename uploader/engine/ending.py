@@ -59,7 +59,9 @@ class Ending:
         self._stop = stop
         self._tally = tally
         self._completer = completer
-        self._commits = prepared.transport.capabilities.irreversible is Moment.COMPLETE
+        irreversible = prepared.transport.capabilities.irreversible
+        self._commits = irreversible is Moment.COMPLETE
+        self._opens = irreversible is Moment.CREATE
 
     @property
     def in_doubt(self) -> bool:
@@ -84,7 +86,7 @@ class Ending:
             "the upload was cancelled" if cancelled else "the upload was suspended"
         )
         completion = self._course.completion or Completion()
-        if self._log.entry.state is State.PROCESSING or self._course.completion is not None:
+        if self._is_posted:
             known = Standing(Outcome.PROCESSING, completion.location, completion.fields)
             if file_lost:  # it has served its purpose
                 return known
@@ -122,14 +124,17 @@ class Ending:
         state, error = standing.state, standing.error
         if standing.outcome is Outcome.SUSPENDED and self._is_not_committed:
             state = State.SENDING
+        changes = self._unrecorded(standing)
         opening = self._log.entry.state is State.OPENING and self._course.announced
         if (
             standing.outcome is Outcome.SUSPENDED
             and opening
+            and self._course.session is None
             and not isinstance(error, JournalError)
         ):
             state = State.QUEUED  # it is certain that nothing was opened
-        changes: dict[str, Any] = {}
+        elif standing.outcome is Outcome.SUSPENDED and changes:
+            state = State.SENDING
         later = _reset_of(error)
         if standing.outcome is Outcome.SUSPENDED and later is not None:
             state = state or self._log.entry.state
@@ -152,6 +157,27 @@ class Ending:
             outcome = Outcome.UNKNOWN if doubtful else Outcome.SUSPENDED
             return replace(standing, outcome=outcome, error=failure)
         return standing
+
+    @property
+    def _is_posted(self) -> bool:
+        """Whether it is certain that the destination goes on by itself."""
+        if self._log.entry.state is State.PROCESSING or self._course.completion is not None:
+            return True
+        return self._opens and self._course.session is not None
+
+    def _unrecorded(self, standing: Standing) -> dict[str, Any]:
+        """Return what was opened when the run was stopped before that was written down."""
+        course, entry = self._course, self._log.entry
+        missing = entry.state is State.OPENING and entry.session is None
+        recut = entry.plan != self._prepared.plan  # its parts are not recorded as they are now
+        if (
+            not missing
+            or course.session is None
+            or recut
+            or isinstance(standing.error, JournalError)
+        ):
+            return {}
+        return {"session": course.session}
 
     @property
     def _is_not_committed(self) -> bool:
