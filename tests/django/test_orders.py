@@ -1,16 +1,19 @@
 """What people order goes through the journal, and posts no more than they say."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.django.test_signals import clip, post, sandbox
+from tests.django.test_signals import clip, heard, post, sandbox
 from tests.django.uploads import entry, leased
 from transports.tiktok import DirectPost
 from transports.tiktok.sandbox import Fault, Sandbox
 from uploader import Outcome
-from uploader.contrib.django import get_uploader, orders
+from uploader.contrib.django import get_uploader, orders, signals
+from uploader.contrib.django.models import Upload
 from uploader.errors import ConfigurationError, JournalError, LeaseHeldError
 from uploader.journal import Entry, State
 
@@ -93,8 +96,10 @@ def test_a_begun_upload_is_cancelled_and_never_sent(
     begun = up.submit(clip, post, time_limit=0.5).result()
     assert begun.outcome is Outcome.SUSPENDED
 
+    cancelled = heard(signals.upload_cancelled)
     result = orders.cancel(up, begun.upload_id, by="dana")
 
+    assert [told["upload_id"] for told in cancelled.told] == [begun.upload_id]
     assert result.outcome is Outcome.CANCELLED
     assert orders.found(up, begun.upload_id).state is State.CANCELLED
     assert sandbox.posts == []
@@ -106,7 +111,7 @@ def test_a_second_post_is_made_once_for_each_id(
     """However often the page is sent; the first post stays as it is."""
     up = get_uploader()
     first = up.upload(clip, post, key="film:7")
-    new_id = orders.new_id()
+    new_id = orders.new_id(orders.found(up, first.upload_id))
 
     for _ in range(3):
         made = orders.post_again(up, first.upload_id, new_id, nobody)
@@ -119,17 +124,87 @@ def test_a_second_post_is_made_once_for_each_id(
     assert up.upload(clip, post, key="film:7").upload_id == new_id
 
 
+def test_what_is_withdrawn_before_it_began_is_told_once(clip: Path, post: DirectPost) -> None:
+    """With the name of who did so; what a run cancels, the run tells."""
+    up = get_uploader()
+    cancelled = heard(signals.upload_cancelled)
+    waiting = up.enqueue(clip, post)
+
+    orders.cancel(up, waiting, by="dana")
+
+    assert [(told["upload_id"], told["by"]) for told in cancelled.told] == [(waiting, "dana")]
+    assert cancelled.states == ["cancelled"]
+
+
 @pytest.mark.parametrize("state", sorted(set(State) - {State.DONE, State.FAILED, State.CANCELLED}))
 def test_what_is_on_its_way_is_not_posted_again(state: State, sandbox: Sandbox) -> None:
     """It goes on instead; only what nobody can tell of may be posted anew by whoever has looked."""
     up = get_uploader()
     known = stands(state, source="/srv/clip.mp4", destination={"title": "Hi"})
+    new_id = orders.new_id(known)
     if state is State.UNKNOWN:
-        made = orders.post_again(up, known.upload_id, orders.new_id(), nobody)
+        made = orders.post_again(up, known.upload_id, new_id, nobody)
         assert made.state is State.QUEUED
         return
     with pytest.raises(ConfigurationError, match="let it go on instead"):
-        orders.post_again(up, known.upload_id, orders.new_id(), nobody)
+        orders.post_again(up, known.upload_id, new_id, nobody)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED])
+def test_people_who_were_asked_at_the_same_time_make_one_post(state: State) -> None:
+    """Each pressed the button of a page of their own; who is asked later may make another one."""
+    up, handed = get_uploader(), list[str]()
+    known = stands(state, source="/srv/clip.mp4", destination={"title": "Hi"})
+    pages = [orders.new_id(known) for _ in range(4)]
+    together = threading.Barrier(len(pages))
+
+    def press(new_id: str) -> str:
+        together.wait(10)
+        return orders.post_again(up, known.upload_id, new_id, handed.append).upload_id
+
+    with ThreadPoolExecutor(len(pages)) as pool:
+        (made,) = set(pool.map(press, pages))
+    assert handed == [made]
+    assert Upload.objects.filter(identity=known.identity).count() == 2
+
+    later = orders.new_id(known)
+    assert later not in (made, known.upload_id)
+    anew = orders.found(up, made)
+    _, lease = up.journal.take(made, 60.0)
+    up.journal.save(lease, {"state": State.FAILED})
+    up.journal.release(lease)
+    assert orders.new_id(known) == orders.new_id(anew) == later
+    assert orders.post_again(up, made, later, nobody).upload_id == later
+
+
+@pytest.mark.parametrize("new_id", ["", "x", "../../login", "0" * 15, "F" * 16, "0" * 17])
+def test_what_no_page_has_offered_is_not_posted(new_id: str, sandbox: Sandbox) -> None:
+    """Nor is another upload's id."""
+    up = get_uploader()
+    known = stands(State.DONE, source="/srv/clip.mp4")
+    other = stands(State.QUEUED)
+    for told in (new_id, other.upload_id):
+        with pytest.raises(ConfigurationError, match="not on the page that asked"):
+            orders.post_again(up, known.upload_id, told, nobody)
+
+
+def test_a_queue_that_is_down_is_said_to_be(sandbox: Sandbox) -> None:
+    """What was ordered is recorded, and told; no order ends in a page that says nothing."""
+    up = get_uploader()
+
+    def fails(upload_id: str) -> None:
+        raise ConnectionRefusedError("redis://:password@broker")
+
+    waits = stands(State.SENDING)
+    with pytest.raises(ConfigurationError, match=r"DISPATCH.*ConnectionRefusedError") as told:
+        orders.resume(up, waits.upload_id, fails)
+    assert "password" not in str(told.value)
+    done = stands(State.DONE, source="/srv/clip.mp4", destination={"title": "Hi"})
+    new_id = orders.new_id(done)
+    with pytest.raises(ConfigurationError, match=f"{new_id} is recorded"):
+        orders.post_again(up, done.upload_id, new_id, fails)
+    assert up.journal.due(states=[State.QUEUED]) == [new_id]
 
 
 def test_an_upload_that_is_gone_is_said_to_be(sandbox: Sandbox) -> None:

@@ -1,20 +1,28 @@
 """What a person may order for recorded uploads: go on, find out, say, give up, post again.
 
 Rule: under the upload's lease, never past a run that drives it. What may post twice is asked for
-under an id that was chosen before, so that one confirmation makes one post.
+under an id that was told before, so that one question makes one post, whoever confirms it.
 """
 
 from __future__ import annotations
 
-import secrets
+import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 from uploader.api import Uploader
-from uploader.contrib.django import conf
-from uploader.errors import ConfigurationError, JournalError, UploadCancelledError
+from uploader.contrib.django import conf, signals
+from uploader.contrib.django.models import Upload
+from uploader.contrib.django.running import journal_alias
+from uploader.errors import (
+    ConfigurationError,
+    JournalError,
+    UploadCancelledError,
+    UploaderError,
+)
 from uploader.journal import ENDED, Entry, Lease, Pause, State
 from uploader.model import Outcome, UploadResult
 
@@ -22,6 +30,7 @@ TTL: Final = 30.0
 """Seconds that an order holds a lease: it writes one record."""
 SAID: Final = "said"
 """The code of the error of an upload that a person called failed."""
+_ID: Final = re.compile("[0-9a-f]{16}")
 _STOPS: Final = 3
 """A run that asks may have asked before it could be stopped."""
 
@@ -37,6 +46,21 @@ def dispatcher(up: Uploader) -> Dispatch:
     target = conf.chosen().get("DISPATCH", up.take_up)
     made: Dispatch = getattr(target, "delay", target)
     return made
+
+
+def _hand_out(upload_id: str, dispatch: Dispatch) -> None:
+    try:
+        dispatch(upload_id)
+    except UploaderError:
+        raise
+    except Exception as error:  # whatever a queue raises; its text may hold an address
+        failure = ConfigurationError(
+            f"{upload_id} is recorded and due, but UPLOADER['DISPATCH'] failed with"
+            f" {type(error).__name__}"
+        ).hint("whoever sweeps the journal finds it")
+    else:
+        return
+    raise failure
 
 
 def found(up: Uploader, upload_id: str) -> Entry:
@@ -55,7 +79,7 @@ def resume(up: Uploader, upload_id: str, dispatch: Dispatch) -> None:
     if entry.not_before is not None and entry.not_before > up.now():
         with _held(up, upload_id) as (_, lease):
             up.journal.save(lease, {"not_before": None})
-    dispatch(upload_id)
+    _hand_out(upload_id, dispatch)
 
 
 def settle(up: Uploader, upload_id: str, *, posted: bool, by: str) -> Entry:
@@ -100,10 +124,12 @@ def post_again(up: Uploader, upload_id: str, new_id: str, dispatch: Dispatch) ->
     The same `new_id` twice is one post. Raises `ConfigurationError` for what has not ended, and for
     what was pruned.
     """
+    entry = found(up, upload_id)
     known = up.journal.get(new_id)
+    if not _ID.fullmatch(new_id) or (known is not None and known.identity != entry.identity):
+        raise ConfigurationError("it was not on the page that asked")
     if known is not None:
         return known
-    entry = found(up, upload_id)
     refusal = why_not_again(entry)
     if refusal:
         raise ConfigurationError(refusal)
@@ -122,10 +148,16 @@ def post_again(up: Uploader, upload_id: str, new_id: str, dispatch: Dispatch) ->
         runs=0,
         holder=None,
     )
-    claim = up.journal.claim(anew, TTL, again=True)
+    try:
+        claim = up.journal.claim(anew, TTL, again=True)
+    except JournalError:
+        known = up.journal.get(new_id)
+        if known is None:
+            raise
+        return known  # somebody else was a moment earlier
     if claim.lease is not None:
         up.journal.release(claim.lease)
-    dispatch(claim.entry.upload_id)
+    _hand_out(claim.entry.upload_id, dispatch)
     return claim.entry
 
 
@@ -142,9 +174,15 @@ def why_not_again(entry: Entry) -> str:
     return ""
 
 
-def new_id() -> str:
-    """Return an id for a post that is about to be confirmed."""
-    return secrets.token_hex(8)
+def new_id(entry: Entry) -> str:
+    """Return the id of a further post of what an upload posts, for a page that asks about it.
+
+    It follows from the newest upload of the same: all who are asked before one of them confirms are
+    asked about one post.
+    """
+    same = Upload.objects.using(journal_alias()).filter(identity=entry.identity)
+    newest = same.order_by("-id").values_list("upload_id", flat=True).first()
+    return hashlib.sha256(f"after {newest or entry.upload_id}".encode()).hexdigest()[:16]
 
 
 def pause(up: Uploader, transport: str | None, account: str | None, reason: str, by: str) -> None:
@@ -159,7 +197,7 @@ def _withdrawn(up: Uploader, upload_id: str, by: str) -> UploadResult:
         error = UploadCancelledError(f"cancelled by {by}; nothing was sent", upload_id=upload_id)
         changes = {"state": State.CANCELLED, "error": error.to_dict()}
         up.journal.save(lease, changes, durable=True)
-    return UploadResult(
+    result = UploadResult(
         outcome=Outcome.CANCELLED,
         upload_id=upload_id,
         transport=entry.transport,
@@ -168,6 +206,8 @@ def _withdrawn(up: Uploader, upload_id: str, by: str) -> UploadResult:
         size=entry.plan.size,
         parts=entry.plan.count,
     )
+    signals.announce(entry, result, by=by)
+    return result
 
 
 @contextmanager

@@ -159,10 +159,7 @@ class Ordering(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, rows: Rows) -> HttpResponse | None:
         def order(row: Upload) -> str:
             up, by = get_uploader(), request.user.get_username()
-            before = orders.found(up, row.upload_id)
             result = orders.cancel(up, row.upload_id, by=by)
-            if before.state is State.QUEUED:
-                signals.announce(before, result, by=by)
             if result.outcome is not Outcome.CANCELLED and result.error is not None:
                 raise result.error
             return "is cancelled"
@@ -172,10 +169,11 @@ class Ordering(ReadOnlyAdmin):
     @admin.action(description="Pause their accounts…", permissions=["pause"])
     def pause_accounts(self, request: HttpRequest, rows: Rows) -> HttpResponse | None:
         def order(row: Upload) -> str:
+            _refuse_without_account(row)
             reason = request.POST.get("reason", "").strip() or "paused in the admin"
             who = request.user.get_username()
             orders.pause(get_uploader(), row.transport, row.account, reason, who)
-            return f"{shown.text(row.account or row.transport)} is paused"
+            return f"{shown.text(row.account)} is paused"
 
         return self._asked(request, rows, PAUSE) or self._carry_out(
             request, _one_each(rows), order, named=False
@@ -184,8 +182,9 @@ class Ordering(ReadOnlyAdmin):
     @admin.action(description="Lift the pauses of their accounts", permissions=["unpause"])
     def unpause_accounts(self, request: HttpRequest, rows: Rows) -> HttpResponse | None:
         def order(row: Upload) -> str:
+            _refuse_without_account(row)
             count = get_uploader().journal.unpause(row.transport, row.account)
-            name = shown.text(row.account or row.transport)
+            name = shown.text(row.account)
             return f"{name} goes on" if count else f"{name} was not paused by itself"
 
         return self._carry_out(request, _one_each(rows), order, named=False)
@@ -195,8 +194,6 @@ class Ordering(ReadOnlyAdmin):
         def order(row: Upload) -> str:
             up = get_uploader()
             new_id = request.POST.get(f"{NEW}{row.upload_id}", "")
-            if not new_id:
-                raise ConfigurationError("it was not on the page that asked")
             made = orders.post_again(up, row.upload_id, new_id, orders.dispatcher(up))
             return f"is posted again as {made.upload_id}"
 
@@ -229,7 +226,7 @@ class Ordering(ReadOnlyAdmin):
                 "facts": pages.summary(entry),
                 "state": shown.badge(entry.state),
                 "field": f"{NEW}{entry.upload_id}" if posts else "",
-                "new_id": orders.new_id() if posts else "",
+                "new_id": orders.new_id(entry) if posts else "",
                 "refusal": orders.why_not_again(entry) if posts else "",
             }
             for entry in entries
@@ -290,6 +287,14 @@ class Ordering(ReadOnlyAdmin):
             where = reverse(f"{model}_change", args=[page], current_app=self.admin_site.name)
             return HttpResponseRedirect(where)
         return HttpResponseRedirect(request.get_full_path())
+
+
+def _refuse_without_account(row: Upload) -> None:
+    """Refuse what would hold back, or let go, all accounts of a destination."""
+    if row.account is None:
+        raise ConfigurationError(
+            f"an upload to {row.transport} without an account was chosen"
+        ).hint("a whole destination is paused, and goes on, where the pauses are")
 
 
 def _one_each(rows: Iterable[Upload]) -> Iterable[Upload]:
