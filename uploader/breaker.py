@@ -36,14 +36,23 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One upload's: when, whose, and in which words."""
+    """One upload's: when, where, whose, and in which words."""
 
     at: float
     upload_id: str
+    transport: str
     account: str | None
     operation: str
     word: str
     """The destination's own code, else the HTTP status."""
+
+    def is_like(self, other: Refusal) -> bool:
+        """Whether one destination said the same to the same request."""
+        return (self.transport, self.operation, self.word) == (
+            other.transport,
+            other.operation,
+            other.word,
+        )
 
 
 def accounts_refused(
@@ -60,10 +69,6 @@ def accounts_refused(
     since = like.at - policy.window
     if succeeded is not None:
         since = max(since, succeeded)
-    alike = {
-        each.account
-        for each in refusals
-        if (each.operation, each.word) == (like.operation, like.word) and each.at >= since
-    }
+    alike = {each.account for each in refusals if each.is_like(like) and each.at >= since}
     enough = 0 < policy.accounts <= len(alike)
     return len(alike) if enough else None

@@ -7,6 +7,7 @@ import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -15,7 +16,7 @@ from uploader.breaker import BREAKER, BreakerPolicy
 from uploader.engine.breaking import Breaker
 from uploader.engine.pausing import Board, Hold
 from uploader.engine.standing import failed
-from uploader.errors import PausedError, RejectedError
+from uploader.errors import JournalError, PausedError, RejectedError
 from uploader.events import BreakerOpened, PauseLifted, PauseTried
 from uploader.journal import Entry, Journal, Pause, State
 from uploader.journals import MemoryJournal
@@ -57,7 +58,8 @@ class Machine(RuleBasedStateMachine):
         self.journal = MemoryJournal(clock=self.clock.time)
         self.processes = [Process(self.clock, self.journal, self.executor) for _ in range(2)]
         self.numbers = itertools.count()
-        self.refusals: list[tuple[float, str, str]] = []
+        self.refusals: list[tuple[float, str, str, int | None]] = []
+        """When, whose, in which word, and which process alone knows of it."""
         self.succeeded = float("-inf")
         self.trial: float | None = None
         """When the next upload is let through; `None` while nothing is paused."""
@@ -76,10 +78,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(process=PROCESSES, account=ACCOUNTS, word=WORDS, general=st.booleans())
     def upload_refused(self, process: int, account: str, word: str, general: bool) -> None:
-        asyncio.run(self.refused(self.processes[process], account, word, general=general))
+        asyncio.run(self.refused(process, account, word, general=general))
 
-    async def refused(self, by: Process, account: str, word: str, *, general: bool) -> None:
-        now, was_paused = self.clock.time(), self.trial is not None
+    async def refused(self, process: int, account: str, word: str, *, general: bool) -> None:
+        by, now, was_paused = self.processes[process], self.clock.time(), self.trial is not None
         _, held = await by.hold(account)
         if not self.may_begin(held):
             return
@@ -95,16 +97,22 @@ class Machine(RuleBasedStateMachine):
         if not general:
             assert standing.outcome is Outcome.FAILED
             return
-        self.refusals.append((now, account, word))
-        opens = len(self.counted(word)) >= POLICY.accounts
+        # What waits is recorded as nobody's failure.
+        waits = standing.outcome is Outcome.SUSPENDED
+        self.refusals.append((now, account, word, process if waits else None))
+        opens = len(self.counted(word, process)) >= POLICY.accounts
         assert (standing.outcome is Outcome.SUSPENDED) == (was_paused or opens)
         if opens and not was_paused:
             self.trial = now + POLICY.again
             assert by.told[-1] is BreakerOpened
 
-    def counted(self, word: str) -> set[str]:
+    def counted(self, word: str, process: int) -> set[str]:
         since = max(self.clock.time() - POLICY.window, self.succeeded)
-        return {account for at, account, said in self.refusals if said == word and at >= since}
+        return {
+            account
+            for at, account, said, whose in self.refusals
+            if said == word and at >= since and whose in (None, process)
+        }
 
     def may_begin(self, held: PausedError | None) -> bool:
         """Check that a pause holds an upload, or that it is the one that is let through."""
@@ -161,6 +169,47 @@ class Machine(RuleBasedStateMachine):
 
 TestBreaker = Machine.TestCase
 TestBreaker.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+async def test_what_another_destination_says_does_not_count() -> None:
+    """Two accounts here and one there are no three, though the words are the same."""
+    clock, executor = FakeClock(), ThreadPoolExecutor(1)
+    journal = MemoryJournal(clock=clock.time)
+    process = Process(clock, journal, executor)
+    error = RejectedError("no", operation="create", status=403, general=True)
+    for number, transport in enumerate(["here", "here", "there"]):
+        facts = {"identity": f"{number}", "account": f"{number}", "plan": Plan(9, 9, 1)}
+        entry = Entry(upload_id=f"{number}", transport=transport, **facts)  # type: ignore[arg-type]
+        standing = await process.breaker.judged(
+            failed(error, in_doubt=False), journal, entry, process.tell
+        )
+        assert standing.outcome is Outcome.FAILED
+    assert journal.pauses() == []
+    executor.shutdown()
+
+
+async def test_a_pause_that_cannot_be_lifted_stands_and_harms_no_upload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The upload that was let through goes on, and lifts it with its next part."""
+    clock, executor = FakeClock(), ThreadPoolExecutor(1)
+    journal = MemoryJournal(clock=clock.time)
+    process = Process(clock, journal, executor)
+    journal.pause(Pause("tiktok", None, "no", since=clock.time(), by=BREAKER, trial=clock.time()))
+    hold, held = await process.hold("a")
+    assert held is None
+
+    def broken(*given: object, **named: object) -> int:
+        raise JournalError("the disk did not answer")
+
+    with monkeypatch.context() as broke:
+        broke.setattr(journal, "unpause", broken)
+        await hold.passed()
+    assert len(journal.pauses()) == 1
+    await hold.passed()
+    assert journal.pauses() == []
+    assert process.told == [PauseTried, PauseLifted]
+    executor.shutdown()
 
 
 async def test_of_many_that_are_refused_at_one_moment_two_are_lost_at_most() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from transports.tiktok import DirectPost
 from transports.tiktok.catalogue import API, Remedy
 from uploader import Outcome, PausedError, Uploader, UploadResult
 from uploader.breaker import BREAKER, BreakerPolicy
+from uploader.engine.breaking import Breaker
 from uploader.events import BreakerOpened, Event, PauseLifted, PauseTried
 from uploader.journal import State
 
@@ -95,6 +97,34 @@ def test_a_changed_rule_pauses_the_destination(
     entry = up.journal.get(results[2].upload_id)
     assert entry is not None
     assert entry.state is State.QUEUED
+
+
+def test_a_stop_while_a_refusal_is_judged_changes_nothing(
+    stage: Stage, tokens: dict[str | None, str], destination: Callable[[str], DirectPost],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """How the upload ended is recorded all the same, and its lease given back."""
+    stage.sandbox.change_rule(RULE)
+    judging, stopped = threading.Event(), threading.Event()
+    looked = Breaker._look
+
+    def look(self: Breaker, *given: Any) -> Any:
+        judging.set()
+        assert stopped.wait(10)
+        return looked(self, *given)
+
+    monkeypatch.setattr(Breaker, "_look", look)
+    with stage.uploader(**of(stage, tokens)) as uploader:
+        handle = uploader.submit(stage.film, destination("account"))
+        assert judging.wait(10)
+        handle.suspend()
+        uploader._thread.post(stopped.set)
+        result = handle.result(10)
+        entry = uploader.journal.get(result.upload_id)
+
+    assert result.outcome is Outcome.FAILED
+    assert entry is not None
+    assert (entry.state, entry.holder) == (State.FAILED, None)
 
 
 def test_one_upload_at_a_time_finds_out_when_the_rule_is_gone(

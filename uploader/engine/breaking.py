@@ -53,6 +53,7 @@ class Breaker:
         refusal = Refusal(
             self._clock.time(),
             entry.upload_id,
+            entry.transport,
             entry.account,
             error.operation or "",
             error.vendor_code or str(error.status),
@@ -113,7 +114,9 @@ def _refusals(journal: Journal, transport: str, since: float) -> Iterator[Refusa
         if entry.transport == transport and error.get("general"):
             word = error.get("vendor_code") or str(error.get("status"))
             operation = str(error.get("operation") or "")
-            yield Refusal(entry.updated, entry.upload_id, entry.account, operation, str(word))
+            yield Refusal(
+                entry.updated, entry.upload_id, transport, entry.account, operation, str(word)
+            )
 
 
 def _succeeded(journal: Journal, refused: Entry, since: float) -> float | None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from uploader import events
 from uploader.engine.settings import Clock
-from uploader.errors import PausedError
+from uploader.errors import JournalError, PausedError
 from uploader.journal import Journal, Pause, may_wait
 
 PAUSES_EVERY: Final = 1.0
@@ -118,8 +118,15 @@ class Hold:
 
     async def passed(self) -> None:
         """Lift the pause in spite of which the upload was let through: it got past the point."""
-        pause, self.trial = self.trial, None
-        if pause is not None and await self._board.lift(self._journal, pause):
+        pause = self.trial
+        if pause is None:
+            return
+        try:
+            lifted = await self._board.lift(self._journal, pause)
+        except JournalError:
+            return  # it stands until the next part, or the next upload that is let through
+        self.trial = None
+        if lifted:
             self._tell(events.PauseLifted, account=pause.account, by="the upload let through")
 
 
