@@ -75,6 +75,21 @@ def test_the_stricter_of_two_limits_counts(redis_server: RedisServer) -> None:
     assert 86_000 < told < 86_500
 
 
+def test_what_is_given_back_is_a_count_that_still_counts(redis_server: RedisServer) -> None:
+    """Redis keeps what is older than a window until there is no room for it."""
+    limiter = limiter_at(redis_server)
+    waits(limiter, 1, DAY)
+    name = limiter._storage.prefixed_key(
+        limiter._item(DAY).key_for(limiter._whose("acme"), DAY.name)
+    )
+    redis_server.client().rpush(name, *[time.time() - 2 * DAY.window] * 3)
+    for _ in range(5):
+        assert waits(limiter, 1, DAY) == [0.0]
+        limiter.give_back("acme", (DAY,))
+    assert waits(limiter, 4, DAY) == [0.0] * 4
+    assert waits(limiter, 1, DAY)[0] > 80_000
+
+
 def test_the_server_s_word_holds_for_all(redis_server: RedisServer) -> None:
     """A block of one process is everybody's, and a shorter one does not end it."""
     first, second = limiter_at(redis_server), limiter_at(redis_server)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.engine.clock import FakeClock
-from uploader.engine.limiting import FRESH, MANY, Permit, Turns
+from uploader.engine.limiting import FRESH, MANY, Opened, Permit, Turns
 from uploader.errors import LimitsError, RateLimitedError
 from uploader.limits import Rate
 
@@ -44,6 +44,7 @@ class Shared:
         self._answers = list(answers)
         self.taken = self.given_back = 0
         self.blocked: list[float] = []
+        self.names: list[str] = []
 
     def take(self, account: str, rates: Sequence[Rate]) -> float:
         answer = self._answers.pop(0) if self._answers else 0.0
@@ -54,6 +55,7 @@ class Shared:
 
     def give_back(self, account: str, rates: Sequence[Rate]) -> None:
         self.given_back += 1
+        self.names += [rate.name for rate in rates]
 
     def block(self, account: str, rates: Sequence[Rate], seconds: float) -> None:
         self.blocked.append(seconds)
@@ -235,6 +237,38 @@ async def test_an_old_permit_may_be_refused(clock: HandClock) -> None:
     assert await permit.use() == 12.0
     assert all(not window.held for window in turns._windows.values())
     turns.close()
+
+
+async def test_only_what_still_counts_is_given_back(clock: HandClock) -> None:
+    """After a minute its place is another's; and what was counted anew is as old as that."""
+    shared = Shared()
+    turns = Turns(clock, shared, 30.0)
+    permit = await take(turns, "acme", MINUTE, DAY)
+    clock.now += MINUTE.window
+    assert await permit.use() == 0.0
+    assert (shared.taken, shared.names) == (2, ["day"])
+    clock.now += FRESH / 2
+    await permit.give_back()
+    assert shared.names == ["day", "init", "day"]
+    lone = await take(turns)
+    clock.now += MINUTE.window
+    await lone.give_back()
+    assert shared.given_back == 2
+    turns.close()
+
+
+async def test_what_was_recalled_counts_however_many_accounts_there_are(clock: HandClock) -> None:
+    """It is not taken for idle because its account has not asked yet."""
+
+    async def recall() -> list[Opened]:
+        return [Opened("acme", "day", clock.time()) for _ in range(5)]
+
+    turns = Turns(clock, None, 30.0, recall)
+    for number in range(MANY + 10):
+        (await take(turns, f"account {number}")).over()
+        clock.now += 1.0
+    with pytest.raises(RateLimitedError, match="5 posts a day"):
+        await take(turns, "acme", MINUTE, DAY)
 
 
 async def test_without_the_shared_limiter_nothing_is_opened(clock: HandClock) -> None:

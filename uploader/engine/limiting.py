@@ -106,7 +106,7 @@ class Permit:
             return 0.0
         self._counted = False
         try:
-            await turns.uncount(line)
+            await turns.uncount(line, self._since)
             wait = await turns.count(line)
         except LimitsError:
             if not line.opens:
@@ -119,7 +119,7 @@ class Permit:
         if wait > 0:
             self._close()
             return wait
-        self._counted = True
+        self._counted, self._since = True, turns.now()
         return 0.0
 
     def over(self) -> None:
@@ -135,7 +135,7 @@ class Permit:
         if self._open:
             self._close()
             if self._counted:
-                await self._turns.uncount(self._line)
+                await self._turns.uncount(self._line, self._since)
 
     def _close(self) -> None:
         self._open = False
@@ -272,12 +272,18 @@ class Turns:
         limiter, loop = self._limiter, asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, limiter.take, line.account, line.rates)
 
-    async def uncount(self, line: _Line) -> None:
-        """Give back what the shared limiter counted last; one that is gone has nothing to give."""
+    async def uncount(self, line: _Line, since: float) -> None:
+        """Give back what the shared limiter counted at `since`, where that counts still.
+
+        A limiter that is gone has nothing to give.
+        """
         assert self._limiter is not None
-        limiter, loop = self._limiter, asyncio.get_running_loop()
+        limiter, loop, age = self._limiter, asyncio.get_running_loop(), self.now() - since
+        rates = tuple(rate for rate in line.rates if age < rate.window)
+        if not rates:
+            return  # the oldest that is counted is another's by now
         try:
-            await loop.run_in_executor(self._executor, limiter.give_back, line.account, line.rates)
+            await loop.run_in_executor(self._executor, limiter.give_back, line.account, rates)
         except LimitsError:
             return
 
@@ -330,7 +336,10 @@ class Turns:
         now = self.now()
         self._lines = {key: line for key, line in self._lines.items() if not line.is_idle(now)}
         used = {id(window) for line in self._lines.values() for window in line.windows}
-        self._windows = {key: each for key, each in self._windows.items() if id(each) in used}
+        # What was recalled of an account counts before its first line, too.
+        self._windows = {
+            key: each for key, each in self._windows.items() if each.stamps or id(each) in used
+        }
 
 
 def too_long(operation: str, seconds: float, rate: Rate | None) -> RateLimitedError:

@@ -37,6 +37,15 @@ when it arrives, and two machines' clocks differ."""
 LONG: Final = 3600.0
 """Windows above these seconds are counted again after a flush, shorter ones are waited out."""
 SOON: Final = 0.05
+_GIVE_BACK: Final = """
+local oldest = redis.call('lindex', KEYS[1], -1)
+while oldest and tonumber(oldest) < tonumber(ARGV[1]) do
+    redis.call('rpop', KEYS[1])
+    oldest = redis.call('lindex', KEYS[1], -1)
+end
+redis.call('rpop', KEYS[1])
+"""
+"""Drop the oldest that still counts: what is older stays in the list until there is no room."""
 
 
 class RedisLimiter:
@@ -169,7 +178,8 @@ class RedisLimiter:
         """Take back one count. The oldest goes: those that stay are never counted as older."""
         for rate in rates:
             item = self._item(rate)
-            self._redis.rpop(self._storage.prefixed_key(item.key_for(whose, rate.name)))
+            name = self._storage.prefixed_key(item.key_for(whose, rate.name))
+            self._redis.eval(_GIVE_BACK, 1, name, self._clock() - item.get_expiry())
             with self._lock:
                 times = self._taken.get((rate, whose))
                 if times:
