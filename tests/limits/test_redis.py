@@ -145,6 +145,30 @@ def test_a_flush_between_two_questions_lets_nobody_through(
     assert waits(limiter, 1)[0] > 0
 
 
+FORK = """
+import os, signal, sys
+from uploader.contrib.redis import RedisLimiter
+from uploader.limits import Rate
+
+limiter = RedisLimiter(sys.argv[1], key=sys.argv[2])
+rates = [Rate(name="init", operation="init", amount=3)]
+assert limiter.take("acme", rates) == 0.0
+with limiter._lock:
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        os._exit(limiter.take("acme", rates) != 0.0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+def test_a_fork_while_another_thread_asks_stops_no_child(redis_server: RedisServer) -> None:
+    """The thread that holds the lock is the parent's, and will never give it back here."""
+    command = [sys.executable, "-c", FORK, redis_server.url, KEY]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_redis_learns_neither_accounts_nor_tokens(
     redis_server: RedisServer, quick: Sandbox, clip: Path
 ) -> None:

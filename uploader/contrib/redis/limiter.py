@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import os
 import secrets
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +48,9 @@ end
 redis.call('rpop', KEYS[1])
 """
 """Drop the oldest that still counts: what is older stays in the list until there is no room."""
+
+
+_limiters: weakref.WeakSet[RedisLimiter] = weakref.WeakSet()
 
 
 class RedisLimiter:
@@ -84,6 +89,11 @@ class RedisLimiter:
         }
         self._storage = RedisStorage(Secret(url).reveal(), key_prefix=prefix, **given)
         self._windows = MovingWindowRateLimiter(self._storage)
+        _limiters.add(self)
+
+    def _inherit(self) -> None:
+        """Start in a forked child: the parent's thread that held the lock is not here."""
+        self._lock = threading.Lock()
 
     def take(self, account: str, rates: Sequence[Rate]) -> float:
         whose = self._whose(account)
@@ -233,3 +243,12 @@ def _counting() -> Iterator[None]:
     raise LimitsError(f"the shared limits cannot be counted: Redis failed with {kind}").hint(
         "nothing is sent uncounted; uploads go on when it answers again"
     )
+
+
+def _after_fork() -> None:
+    for limiter in list(_limiters):
+        limiter._inherit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
