@@ -47,8 +47,9 @@ def test_a_limit_that_lasts_says_when_it_ends(
     assert len(hers.posts) == 1
 
 
-def test_the_limits_are_shown(capsys: Capture) -> None:
+def test_the_limits_are_shown(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """For people and for machines."""
+    monkeypatch.setenv("COLUMNS", "200")  # narrower, a cell of the table takes more lines
     ended = run(capsys, "transports")
     assert "6 posts a minute" in ended.out
     told = json.loads(run(capsys, "transports", "--json").out)
