@@ -133,9 +133,7 @@ class EngineThread:
             return
         _leave(loop, engine, grace)
         thread.join(grace + 5.0)
-        for future in list(self._pending):
-            with contextlib.suppress(concurrent.futures.InvalidStateError):
-                future.set_exception(UploaderError(WAS_CLOSED))
+        _give_up(self._pending)
 
     def _running(self) -> tuple[asyncio.AbstractEventLoop, Engine]:
         with self._lock:
@@ -145,16 +143,30 @@ class EngineThread:
                 refuse_green_threads()
                 self._loop = new_event_loop()
                 self._thread = threading.Thread(
-                    target=_run_loop, args=(self._loop,), name="uploader-engine", daemon=True
+                    target=_run_loop,
+                    args=(self._loop, self._pending),
+                    name="uploader-engine",
+                    daemon=True,
                 )
                 self._thread.start()
-                making = asyncio.run_coroutine_threadsafe(self._build(), self._loop)
-                self._engine = making.result()
+                self._engine = self._made(self._loop)
                 self._finalizer = weakref.finalize(
                     self, _drop, self._loop, self._engine, self._thread
                 )
                 self._finalizer.atexit = False  # `_at_exit` waits for the thread too
             return self._loop, self._engine
+
+    def _made(self, loop: asyncio.AbstractEventLoop) -> Engine:
+        """Make the engine on its loop, which ends when that fails: the next use begins anew."""
+        making = asyncio.run_coroutine_threadsafe(self._build(), loop)
+        self._pending.add(making)
+        making.add_done_callback(self._pending.discard)
+        try:
+            return making.result()
+        except BaseException:
+            self._tell(loop, loop.stop)
+            self._loop = self._thread = None
+            raise
 
     async def _build(self) -> Engine:
         return self._make()
@@ -228,12 +240,22 @@ def refuse_green_threads() -> None:
             ).hint("use a prefork or thread worker for uploads (celery -P prefork or threads)")
 
 
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+def _run_loop(
+    loop: asyncio.AbstractEventLoop, pending: set[concurrent.futures.Future[Any]]
+) -> None:
+    """Run a loop to its end; whoever waits for something on it by then is told."""
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
     finally:
         loop.close()
+        _give_up(pending)
+
+
+def _give_up(pending: set[concurrent.futures.Future[Any]]) -> None:
+    for future in list(pending):
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            future.set_exception(UploaderError(WAS_CLOSED))
 
 
 def _after_fork() -> None:
