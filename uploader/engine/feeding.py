@@ -63,7 +63,8 @@ class BlockBudget:
             if waiter.done() and not waiter.cancelled():
                 self.give_back(size)
             else:
-                self._waiting.remove((size, waiter))
+                with contextlib.suppress(ValueError):  # passed over already, in the same moment
+                    self._waiting.remove((size, waiter))
                 self._wake()
             raise
 
