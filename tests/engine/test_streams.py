@@ -422,17 +422,20 @@ def test_after_a_kill_nothing_is_resumed(
             [sys.executable, "-c", CHILD, proxy.base_url, bucket.name, journal, str(parts)],
             cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
-        if outcome is Outcome.DONE:
-            proxy.wait_for(lambda: proxy.stalls)
-            until(lambda: bucket.held("killed"))
-        else:
-            puts = r"partNumber=2&"
-            proxy.wait_for(
-                lambda: any(puts in each.target.reveal() and each.answered == 200
-                            for each in proxy.exchanges)
-            )  # fmt: skip
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
+        try:
+            if outcome is Outcome.DONE:
+                proxy.wait_for(lambda: proxy.stalls, timeout=30)
+                until(lambda: bucket.held("killed"))
+            else:
+                puts = r"partNumber=2&"
+                proxy.wait_for(
+                    lambda: any(puts in each.target.reveal() and each.answered == 200
+                                for each in proxy.exchanges),
+                    timeout=30,
+                )  # fmt: skip
+        finally:
+            child.send_signal(signal.SIGKILL)
+            child.communicate()
         proxy.release()
         proxy.clear()
         with Uploader(journal=journal, metrics=False, credentials=_owner) as uploader:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.engine.clock import FakeClock
 from tests.tiktok.boxes import movie
 from transports.tiktok import DirectPost
 from transports.tiktok.sandbox import Sandbox, SandboxClock, Switches
-from uploader import AsyncUploader, Outcome, Uploader
+from uploader import AsyncUploader, JournalError, Outcome, Uploader
 from uploader.api.watching import LOOKS
 from uploader.events import Event, ProcessingChanged, UploadCompleted, UploadFailed
 from uploader.journal import State
@@ -68,12 +69,12 @@ def uploader(still: FakeClock, journal: Any, sandbox: Sandbox, **more: Any) -> U
     )
 
 
-_TOKENS: dict[int, dict[str, str]] = {}
+_TOKENS: WeakKeyDictionary[Sandbox, dict[str, str]] = WeakKeyDictionary()
 
 
 def tokens(sandbox: Sandbox) -> dict[str, str]:
     """Return the tokens of a sandbox's accounts, made when they are asked for."""
-    made = _TOKENS.setdefault(id(sandbox), {})
+    made = _TOKENS.setdefault(sandbox, {})
     for number in range(50):
         name = f"account {number}"
         if name not in made:
@@ -319,3 +320,28 @@ def test_the_command_watches(
     assert ended.code == 0
     assert sum(each.operation == "put" for each in sandbox.requests) == 2
     assert run(capsys, "resume", "--processing").code == 0
+
+
+def test_a_journal_that_fails_for_a_moment_ends_no_watch(
+    sandbox: Sandbox, still: FakeClock, journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look that learns nothing is one look: all others go on, and it is taken again."""
+    taken, got, failures = journal.take, journal.get, [0]
+
+    def take(*given: Any) -> Any:
+        failures[0] += 1
+        if failures[0] == 2:
+            broke.setattr(journal, "get", broken)
+            raise JournalError("the disk did not answer")
+        return taken(*given)
+
+    def broken(upload_id: str) -> Any:
+        broke.setattr(journal, "get", got)
+        raise JournalError("the disk did not answer")
+
+    with uploader(still, journal, sandbox) as up, monkeypatch.context() as broke:
+        left_processing(up, sandbox, 4, 1)
+        broke.setattr(journal, "take", take)
+        results = up.watch()
+        assert Counter(result.outcome for result in results) == {Outcome.DONE: 4}
+    assert failures[0] > 4

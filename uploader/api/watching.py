@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from uploader.engine import Engine
-from uploader.errors import ConfigurationError, LeaseHeldError
+from uploader.errors import ConfigurationError, JournalError
 from uploader.journal import Entry
 from uploader.model import Outcome, UploadResult
 from uploader.pacing import PollPolicy
@@ -112,7 +112,8 @@ def _goes_on(result: UploadResult) -> bool:
 
 
 def _answer(task: asyncio.Task[UploadResult | None]) -> UploadResult | None:
+    """Return what a look has told; a journal that fails tells nothing, and may work next time."""
     try:
         return task.result()
-    except LeaseHeldError:
+    except JournalError:
         return None
