@@ -2,7 +2,8 @@
 
     python examples/django_site/run.py [--port 8000] [--var DIR]
 
-Rule: Ctrl-C ends all of it; what was on its way goes on at the next start.
+Rule: Ctrl-C ends all of it, in order; so does the end of any part. What waits goes out at the
+next start.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from transports.tiktok.sandbox import Sandbox
 HERE = Path(__file__).parent
 ACCOUNTS = ("acme", "globex", "initech")
 PATIENCE = 20.0
+LOOK_EVERY = 0.5
 
 
 def main() -> int:
@@ -41,10 +43,14 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
     keep_secret(var / "secret")
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed, too
         signal.signal(number, lambda *_: stop.set())
     broker = free_port()
-    with Sandbox(processing_seconds=3, strict=False) as tiktok:
+    refuse_taken(port, "another one: --port 8001")
+    # At the address of earlier starts, which is recorded with each upload.
+    place = kept_port(var / "tiktok.port")
+    refuse_taken(place, f"end what listens there, or begin anew: rm {var / 'tiktok.port'}")
+    with Sandbox(place, processing_seconds=3, strict=False) as tiktok:
         env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "studio.settings",
@@ -59,18 +65,24 @@ def main() -> int:
         manage(env, "connect", *ACCOUNTS)
         with (
             started(env, redis_server(), "--port", str(broker), "--bind", "127.0.0.1",
-                    "--save", "", "--dir", str(var), "--logfile", str(var / "redis.log")),
+                    "--save", "", "--dir", str(var), "--logfile", str(var / "redis.log")) as redis,
             started(env, sys.executable, "-m", "celery", "--app", "studio", "worker", "--beat",
-                    "--schedule", str(var / "beat"), "--concurrency", "2", "--loglevel", "INFO"),
+                    "--schedule", str(var / "beat"), "--concurrency", "2", "--loglevel", "INFO",
+                    ) as worker,
             started(env, sys.executable, "manage.py", "runserver", "--noreload",
-                    f"127.0.0.1:{port}"),
+                    f"127.0.0.1:{port}") as site,
         ):  # fmt: skip
             print(f"\n  The site    http://127.0.0.1:{port}/\n"
                   f"  Its admin   http://127.0.0.1:{port}/admin/  (admin, password admin;"
                   " viewer, password viewer)\n"
                   f"  TikTok      {tiktok.base_url}, a stand-in\n"
                   "  Ctrl-C ends it all.\n", flush=True)  # fmt: skip
-            stop.wait()
+            parts = {"redis": redis, "the worker": worker, "the site": site}
+            while not stop.wait(LOOK_EVERY):
+                for name, process in parts.items():
+                    if process.poll() is not None:
+                        print(f"{name} has ended with {process.returncode}", file=sys.stderr)
+                        return 1
     return 0
 
 
@@ -80,12 +92,12 @@ def manage(env: Mapping[str, str], *words: str) -> None:
 
 
 @contextmanager
-def started(env: Mapping[str, str], *words: str) -> Iterator[None]:
+def started(env: Mapping[str, str], *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program beside this one; it is asked to end first, and then made to."""
     # In a session of its own: Ctrl-C comes to this process, which ends them in order.
     process = subprocess.Popen(words, cwd=HERE, env=env, start_new_session=True)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -110,6 +122,21 @@ def keep_secret(file: Path) -> None:
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(50))
+
+
+def kept_port(file: Path) -> int:
+    """Return the port of earlier starts, or a free one at the first."""
+    if not file.exists():
+        file.write_text(str(free_port()))
+    return int(file.read_text())
+
+
+def refuse_taken(port: int, hint: str) -> None:
+    """End before anything has begun where somebody else listens already."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        sys.exit(f"port {port} of this machine cannot be had ({error.strerror}); {hint}")
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """The example as its README says: one command starts it, a clip goes through its form."""
 
+import os
 import re
 import signal
 import subprocess
@@ -11,19 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.browser import browser, needs_browser
+from tests.fleet.brokers import until
 from uploader.cli.clip import CLIP, grow
 
 SITE = Path(__file__).parents[2] / "examples" / "django_site"
 PASSWORD = "admin"
 START = 80.0
 """Seconds for a worker to start on a busy machine."""
-pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @contextmanager
 def started(var: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the example on a free port; what it says goes into a file beside what it keeps."""
-    var.mkdir()
+    var.mkdir(exist_ok=True)
     log = var / "said.log"
     with log.open("w") as said:
         process = subprocess.Popen(
@@ -53,6 +55,7 @@ def started(var: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             raise
 
 
+@needs_browser
 def test_a_clip_goes_through_the_form_and_out(tmp_path: Path) -> None:
     """It is seen on its way and done, a signal has told the clip, and the admin has the upload."""
     clip = tmp_path / "holiday.mp4"
@@ -85,6 +88,22 @@ def test_a_clip_goes_through_the_form_and_out(tmp_path: Path) -> None:
     assert process.returncode == 0
     said = (tmp_path / "var" / "said.log").read_text()
     assert "Traceback" not in said
+
+
+def test_it_starts_again_and_ends_with_any_part(tmp_path: Path) -> None:
+    """Accounts have logged in at an earlier stand-in; a worker that is gone is no site."""
+    for _ in range(2):
+        with started(tmp_path) as (process, url):
+            assert process.poll() is None
+            until(lambda url=url: _answers(url), START, "the site answers")
+        assert process.returncode == 0
+
+    with started(tmp_path) as (process, url):
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[1]), signal.SIGKILL)
+        assert process.wait(60) == 1
+        assert not _answers(url)
+    assert "the worker has ended with -9" in (tmp_path / "said.log").read_text()
 
 
 def _answers(url: str) -> bool:

@@ -33,6 +33,7 @@ def index(request: HttpRequest) -> HttpResponse:
             with transaction.atomic():
                 hand_in(form.save())
         except (ConfigurationError, SourceError) as error:
+            form.instance.file.delete(save=False)  # which no transaction takes back
             form.add_error("file", error.message)
         else:
             return redirect("index")

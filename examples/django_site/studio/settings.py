@@ -11,6 +11,7 @@ SECRET_KEY = _SECRET.read_text() if _SECRET.exists() else "only for a look at th
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 USE_TZ = True
+TIME_ZONE = "UTC"
 
 INSTALLED_APPS = [
     "django.contrib.admin",

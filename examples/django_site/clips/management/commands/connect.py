@@ -28,15 +28,21 @@ class Command(BaseCommand):
             base_url=settings.TIKTOK_URL,
         )
         for name in names:
+            if _is_stand_in() and get_token_store().get("tiktok", name) is not None:
+                accounts.remove(name)  # each one has users of its own, and knows no earlier one's
             saved = accounts.login(name, show=self._visit)
             self.stdout.write(f"{saved.account} has logged in")
 
     def _visit(self, page: str) -> None:
-        if settings.TIKTOK_URL.startswith("http://127.0.0.1"):
+        if _is_stand_in():
             # The page leads back to this process, which listens once this returns.
             threading.Thread(target=_open, args=(page,), daemon=True).start()
         else:
             self.stdout.write(f"Log in and agree on this page: {page}")
+
+
+def _is_stand_in() -> bool:
+    return str(settings.TIKTOK_URL).startswith("http://127.0.0.1")
 
 
 def _open(page: str) -> None:
