@@ -178,6 +178,23 @@ def test_a_429_without_a_time_is_waited_out_and_given_up(
     assert 3 < inits(sandbox) < 12
 
 
+def test_a_429_without_a_time_that_nobody_waits_for_suspends(
+    still: FakeClock, sandbox: Sandbox, post: Make, clip: Path
+) -> None:
+    """Nothing was opened: the upload is not lost to a limit that ends in a few seconds."""
+    sandbox.script(Fault(operation="init", status=429))
+    with Uploader(clock=still, metrics=False, limit_wait=0) as uploader:
+        result = uploader.upload(clip, post())
+        assert (result.outcome, inits(sandbox)) == (Outcome.SUSPENDED, 1)
+        entry = uploader.journal.get(result.upload_id)
+        assert entry is not None
+        assert entry.state is State.QUEUED
+        assert entry.not_before is not None
+        assert still.time() < entry.not_before < still.time() + 10
+        still.now += 10
+        assert uploader.upload(clip, post()).outcome is Outcome.DONE
+
+
 @pytest.mark.parametrize(("change", "sent"), [("tiktok.video_init=2", 2), ("off", 7)])
 def test_the_environment_changes_limits(
     monkeypatch: pytest.MonkeyPatch,

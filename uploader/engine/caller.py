@@ -142,6 +142,7 @@ class FlowCaller:
             return False
         await gate.block(operation, wait)
         if gate.outlasts(wait):
+            failure.retry_after = wait  # known now, also where the server gave no time
             raise failure
         return seconds is not None
 

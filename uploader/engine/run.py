@@ -7,6 +7,7 @@ fault (`ConfigurationError`, `SourceError`) is raised.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -172,9 +173,10 @@ class UploadRun:
             self._log.keep_no_more()
         await self.stop.over()
         # Not before: a stop while it is judged would leave how it ended without a record.
-        standing = await self._engine.breaker.judged(
-            standing, self._log.journal, self._log.entry, self.teller.tell
-        )
+        with contextlib.suppress(asyncio.CancelledError):  # that of an engine that closes
+            standing = await self._engine.breaker.judged(
+                standing, self._log.journal, self._log.entry, self.teller.tell
+            )
         await self._ending.abort(standing)
         standing = await self._ending.recorded(standing)
         result = self._result(standing, self._clock.monotonic() - began)
