@@ -26,7 +26,7 @@ from transports.tiktok import (
 from transports.tiktok.preflight import LIFE, check_async
 from transports.tiktok.sandbox import Fault, Sandbox
 from uploader import AsyncUploader, Uploader
-from uploader.errors import AuthenticationError, SourceError
+from uploader.errors import AuthenticationError, ConfigurationError, SourceError
 from uploader.journal import State
 from uploader.model import Outcome
 
@@ -330,3 +330,18 @@ def test_what_is_not_known_is_no_reason(sandbox: Sandbox, up: Uploader) -> None:
     """A WebM that nobody can read passes."""
     found = check(up, WEBM, post(sandbox))
     assert found.media is None
+
+
+def test_a_check_that_cannot_be_made_lets_the_upload_go(
+    sandbox: Sandbox, still: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease is given back: the next call need not wait until it lapses."""
+
+    def none(destination: object) -> None:
+        raise ConfigurationError("no such check")
+
+    with Uploader(clock=still, metrics=False) as up:
+        with monkeypatch.context() as broken, pytest.raises(ConfigurationError):
+            broken.setattr("uploader.api.shared._preflight_of", none)
+            up.upload(movie(), post(sandbox), preflight=True)
+        assert up.upload(movie(), post(sandbox)).outcome is Outcome.DONE

@@ -294,9 +294,6 @@ class Face:
     ) -> UploadHandle:
         live = _Live(claimed.entry.plan.size, self._thread)
         lease, prepared = claimed.lease, claimed.prepared
-        wanted = self._preflights if drive.preflight is None else drive.preflight
-        if prepared is not None and wanted:
-            prepared.preflight = _preflight_of(prepared.destination)
         if claimed.recorded is not None or lease is None or prepared is None:
             known: concurrent.futures.Future[UploadResult] = concurrent.futures.Future()
             known.set_result(claimed.recorded or recorded(claimed.entry))
@@ -334,6 +331,8 @@ class Face:
                 await engine.hub.flush()
 
         try:
+            if self._preflights if drive.preflight is None else drive.preflight:
+                prepared.preflight = _preflight_of(prepared.destination)
             future, _ = self._thread.start(work)
         except BaseException:
             self.journal.release(lease)
