@@ -37,13 +37,17 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("ADMIN_SITE_DATABASE", ":memory:"),
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
     }
 }
+if "ADMIN_SITE_JOURNAL" in os.environ:  # beside the site's own, without a router
+    DATABASES["uploads"] = {**DATABASES["default"], "NAME": os.environ["ADMIN_SITE_JOURNAL"]}
 STATIC_URL = "static/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 UPLOADER: dict[str, Any] = {"CREDENTIALS": "tests.django.admin_site.token", "METRICS": False}
+if "uploads" in DATABASES:
+    UPLOADER["JOURNAL"] = "uploads"

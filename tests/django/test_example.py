@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_it_starts_again_and_ends_with_any_part(tmp_path: Path) -> None:
     for _ in range(2):
         with started(tmp_path) as (process, url):
             assert process.poll() is None
-            until(lambda url=url: _answers(url), START, "the site answers")
+            until(partial(_answers, url), START, "the site answers")
         assert process.returncode == 0
 
     with started(tmp_path) as (process, url):

@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from uploader.cli.explain import meaning_of
-from uploader.contrib.django import get_uploader, orders
+from uploader.contrib.django import get_token_store, get_uploader, orders
 from uploader.contrib.django.admin import shown
 from uploader.contrib.django.admin.readonly import ReadOnlyAdmin
 from uploader.contrib.django.models import Account
@@ -50,6 +50,10 @@ class AccountAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = fields
     actions: ClassVar[list[str]] = ["pause", "unpause"]  # type: ignore[misc]
+
+    @property
+    def alias(self) -> str:
+        return get_token_store().alias
 
     def get_queryset(self, request: HttpRequest) -> Rows:
         """Leave out what was removed, and never read what is sealed."""

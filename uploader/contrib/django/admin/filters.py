@@ -14,6 +14,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from uploader.contrib.django import get_token_store
 from uploader.contrib.django.models import Account, Upload
 from uploader.journal import ENDED, State
 
@@ -54,7 +55,8 @@ class TransportFilter(admin.SimpleListFilter):
     parameter_name = "transport"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        found = Upload.objects.order_by("transport").values_list("transport", flat=True).distinct()
+        rows = model_admin.get_queryset(request)
+        found = rows.order_by("transport").values_list("transport", flat=True).distinct()
         return [(name, name) for name in found]
 
     def queryset(self, request: HttpRequest, queryset: Changes) -> Changes | None:
@@ -71,7 +73,8 @@ class AccountFilter(admin.SimpleListFilter):
     """Accounts that the field suggests."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        known = Account.objects.exclude(sealed=None).order_by("account")
+        accounts = Account.objects.using(get_token_store().alias)
+        known = accounts.exclude(sealed=None).order_by("account")
         names = known.values_list("account", flat=True)[: self.most]
         return [("", ""), *((name, name) for name in dict.fromkeys(names))]
 
@@ -93,7 +96,8 @@ class ErrorFilter(admin.SimpleListFilter):
     parameter_name = "code"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        told = Upload.objects.exclude(error=None).order_by("-id").values_list("error", flat=True)
+        rows = model_admin.get_queryset(request).exclude(error=None)
+        told = rows.order_by("-id").values_list("error", flat=True)
         codes: set[str] = set()
         for error in told[:LOOKED_AT]:
             codes |= set(_codes(json.loads(error or "{}")))

@@ -112,9 +112,11 @@ class PauseAdmin(ReadOnlyAdmin):
             by=request.user.get_username(),
         )
         up.journal.pause(pause)
-        row = Pause.objects.filter(
-            transport=pause.transport, account=pause.account, by=pause.by
-        ).latest("id")
+        row = (
+            self.get_queryset(request)
+            .filter(transport=pause.transport, account=pause.account, by=pause.by)
+            .latest("id")
+        )
         self.log_addition(request, row, pause.reason)
         self.message_user(request, f"{row} is paused", messages.SUCCESS)
 

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+
+from uploader.contrib.django.running import journal_alias
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -24,6 +27,14 @@ class ReadOnlyAdmin(Base):
 
     class Media:
         css: ClassVar[dict[str, list[str]]] = {"all": ["mmap_uploader/admin.css"]}
+
+    @property
+    def alias(self) -> str:
+        """The database that the rows are in, whatever the project's routers say."""
+        return journal_alias()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).using(self.alias)
 
     @transaction.non_atomic_requests  # orders are the journal's to commit
     def changelist_view(
