@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from tests.fleet.conftest import MakeFleet
+from transports.tiktok.sandbox import Fault
 from uploader import Uploader
 from uploader.accounts import FileTokenStore
+from uploader.contrib import shifts
 from uploader.contrib.celery import current_uploader, install, process
 from uploader.contrib.surroundings import stored_credential, uploader_of_environment
 from uploader.errors import AccountError, ConfigurationError
@@ -64,3 +67,18 @@ def test_a_process_has_one_uploader_made_when_it_is_needed(tmp_path: Path) -> No
         _ = made[0].journal
     assert current_uploader() is made[1]
     process._leave()
+
+
+def test_a_watch_begins_nothing_once_the_next_one_is_due(make_fleet: MakeFleet) -> None:
+    """Slow answers would have one watch after another occupy every process of a fleet."""
+    fleet = make_fleet({"processing_seconds": 1e9})
+    for _ in range(12):
+        shifts.run_shift(fleet.uploader, fleet.enqueue(fleet.film(0.001)))
+    fleet.sandbox.script(Fault("status", delay=0.5, times=12))
+    app = Celery("shop")
+    install(app, uploader=lambda: fleet.uploader, watch_every=0.4)
+    app.set_current()
+    try:
+        assert 0 < app.tasks["uploader.watch"]() <= 8
+    finally:
+        process._leave()

@@ -53,7 +53,9 @@ def publish(self: Any, upload_id: str) -> str:
 def watch(self: Any) -> int:
     """Ask about each upload that a server works on and that is due."""
     settings = settings_of(self.app)
-    return shifts.watch(current_uploader(), seconds=settings.seconds, leaving=leaving.event())
+    # The next one goes on where this one ends, so that they never occupy several processes.
+    seconds = min(settings.seconds, settings.watch_every)
+    return shifts.watch(current_uploader(), seconds=seconds, leaving=leaving.event())
 
 
 @shared_task(bind=True, name="uploader.sweep", ignore_result=True)
