@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from transports.tiktok import DirectPost, TikTokLimits
 from transports.tiktok.sandbox import Fault, Sandbox
 from uploader import LeaseHeldError, Outcome, PollPolicy, RetryPolicy, Timeouts, Uploader
+from uploader.breaker import BREAKER
 from uploader.events import TokenRefreshed, WebhookReceived
 from uploader.instruments.metrics import (
     metrics_for,
@@ -29,6 +30,7 @@ from uploader.instruments.metrics import (
     watch_journal,
     watch_paused,
 )
+from uploader.journal import Pause
 from uploader.journals import SqliteJournal
 
 UNLIMITED = TikTokLimits(inits_a_minute=0, statuses_a_minute=0, posts_a_day=0)
@@ -191,6 +193,8 @@ def main(port: int) -> None:
         broken = SqliteJournal(Path(folder) / "broken.db")
         watch_journal(broken, registry)
         broken.close()  # so that counting it fails at every scrape
+        pause = Pause("s3", None, "the same refusal of three accounts", since=0.0, by=BREAKER)
+        stage.uploader.journal.pause(pause)
         with stage.uploader, serve(port, registry=registry) as served:
             print(json.dumps({"port": served.port}), flush=True)
             publish(stage, registry, over.is_set)

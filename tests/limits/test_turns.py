@@ -1,6 +1,7 @@
 """Turns of accounts: in order, apart from each other, and nothing left behind by who goes away."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -254,6 +255,34 @@ async def test_only_what_still_counts_is_given_back(clock: HandClock) -> None:
     clock.now += MINUTE.window
     await lone.give_back()
     assert shared.given_back == 2
+    turns.close()
+
+
+async def test_who_goes_away_while_it_is_counted_takes_nobody_s_place(clock: HandClock) -> None:
+    """The shared limiter has counted it all the same: it is given back."""
+    asked, go, back = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Shared):
+        def take(self, account: str, rates: Sequence[Rate]) -> float:
+            asked.set()
+            assert go.wait(10)
+            return super().take(account, rates)
+
+        def give_back(self, account: str, rates: Sequence[Rate]) -> None:
+            super().give_back(account, rates)
+            back.set()
+
+    shared = Slow()
+    turns = Turns(clock, shared, 30.0)
+    asking = take(turns)
+    assert await asyncio.to_thread(asked.wait, 10)
+    asking.cancel()
+    await settle()
+    assert asking.cancelled()
+    go.set()
+    assert await asyncio.to_thread(back.wait, 10)
+    assert (shared.taken, shared.given_back) == (1, 1)
+    assert turns._windows["acme", "init"].held == 0
     turns.close()
 
 
