@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.engine.clock import FakeClock
-from tests.engine.test_streams import until
 from tests.engine.files import make_clip
+from tests.engine.test_streams import until
 from tests.limits.conftest import Make, SwiftClock, posts_on
 from transports.tiktok import InboxDraft, TikTokLimits, TikTokPublishService, calls
 from transports.tiktok.sandbox import Fault, Sandbox, SandboxClock, Switches
