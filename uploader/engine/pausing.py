@@ -31,11 +31,13 @@ class Board:
         self._again = again
         self._known: Sequence[Pause] = ()
         self._read_at: float | None = None
+        self._forgotten = 0
         self._reading = asyncio.Lock()
 
     def forget(self) -> None:
         """Read the journal when somebody asks next."""
         self._read_at = None
+        self._forgotten += 1
 
     async def standing(self, journal: Journal) -> Sequence[Pause]:
         """Return what is paused, as of at most `PAUSES_EVERY` seconds ago."""
@@ -43,13 +45,14 @@ class Board:
             return self._known
         async with self._reading:
             if not self._is_fresh():
-                began = self._clock.monotonic()
+                began, forgotten = self._clock.monotonic(), self._forgotten
                 if may_wait(journal):
                     loop = asyncio.get_running_loop()
                     self._known = await loop.run_in_executor(self._executor, journal.pauses)
                 else:
                     self._known = journal.pauses()
-                self._read_at = began
+                if forgotten == self._forgotten:  # else it may be older than what is to be known
+                    self._read_at = began
         return self._known
 
     def _is_fresh(self) -> bool:
