@@ -8,6 +8,7 @@ process sends is counted here in any case; a limiter that processes share is ask
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -269,8 +270,24 @@ class Turns:
     async def count(self, line: _Line) -> float:
         """Ask the shared limiter; return 0.0, or the seconds to wait."""
         assert self._limiter is not None
-        limiter, loop = self._limiter, asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, limiter.take, line.account, line.rates)
+        limiter, loop, rates = self._limiter, asyncio.get_running_loop(), line.rates
+        taking = loop.run_in_executor(self._executor, limiter.take, line.account, rates)
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(lambda taken: self._unwanted(taken, line.account, rates))
+            raise
+
+    def _unwanted(
+        self, taken: asyncio.Future[float], account: str, rates: tuple[Rate, ...]
+    ) -> None:
+        """Give back what was counted for who went away meanwhile."""
+        limiter, executor = self._limiter, self._executor
+        if taken.cancelled() or taken.exception() or taken.result() > 0:
+            return
+        if limiter is not None and executor is not None:
+            with contextlib.suppress(RuntimeError):  # closed: it counts until its window is over
+                executor.submit(limiter.give_back, account, rates)
 
     async def uncount(self, line: _Line, since: float) -> None:
         """Give back what the shared limiter counted at `since`, where that counts still.
