@@ -341,7 +341,8 @@ def test_a_check_that_cannot_be_made_lets_the_upload_go(
         raise ConfigurationError("no such check")
 
     with Uploader(clock=still, metrics=False) as up:
-        with monkeypatch.context() as broken, pytest.raises(ConfigurationError):
+        with monkeypatch.context() as broken:
             broken.setattr("uploader.api.shared._preflight_of", none)
-            up.upload(movie(), post(sandbox), preflight=True)
+            with pytest.raises(ConfigurationError):
+                up.upload(movie(), post(sandbox), preflight=True)
         assert up.upload(movie(), post(sandbox)).outcome is Outcome.DONE
