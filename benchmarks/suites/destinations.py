@@ -60,7 +60,7 @@ def measure(bench: Bench) -> Report:
 
 def _s3(bench: Bench, report: Report) -> None:
     quick = bench.options.quick
-    size = bench.options.size or (512 * MIB if quick else 2 * GIB)
+    size = bench.options.size or (256 * MIB if quick else 2 * GIB)
     sample = bench.workspace.file(size)
     warm(sample.path)
     for mode in bench.options.modes:

@@ -21,8 +21,9 @@ from benchmarks.workspace import Sample, warm
 
 QUESTION = "how much memory does an upload hold over the idle process?"
 RIVALS = (MMAP_SENDALL.name, NAIVE.name)
+QUICK_RIVALS = (NAIVE.name,)
 SIZES = (64 * MB, 1 * GB, 4 * GB)
-QUICK_SIZES = (64 * MB, 512 * MB)
+QUICK_SIZES = (64 * MB, 256 * MB)
 AT_ONCE = 32
 _DISTINCT = 4
 ONE_LIMIT_MIB = 10
@@ -44,7 +45,7 @@ _COLUMNS = (
 def measure(bench: Bench) -> Report:
     """Run the suite."""
     report = Report("memory", QUESTION)
-    entries = bench.entries(report, *RIVALS)
+    entries = bench.entries(report, *(QUICK_RIVALS if bench.options.quick else RIVALS))
     for samples in _settings(bench, report):
         for sample in set(samples):
             warm(sample.path)

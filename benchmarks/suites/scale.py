@@ -163,7 +163,7 @@ def _section(title: str, runs: dict[str, list[Run]], *, at_once: bool) -> Sectio
 
 def _lanes(bench: Bench, report: Report) -> None:
     quick = bench.options.quick
-    sample = bench.workspace.file(bench.options.size or (512 * MIB if quick else 2 * GIB))
+    sample = bench.workspace.file(bench.options.size or (256 * MIB if quick else 2 * GIB))
     warm(sample.path)
     entries = bench.able(report, *_WHO_LANES)
     part = min(S3_PART, sample.size)
