@@ -15,6 +15,8 @@ from typing import Any
 
 import psycopg
 
+from tests.orphans import ended_with_us
+
 FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 FAST = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "60", "jit": "off"}
 
@@ -54,6 +56,7 @@ def server() -> Iterator[dict[str, Any]]:
                 [postgres, "-D", folder / "data", "-k", folder, "-clisten_addresses=", *flags],
                 stdout=log,
                 stderr=log,
+                preexec_fn=ended_with_us(signal.SIGINT),  # noqa: PLW1509 - one system call
                 **common,
             )
         try:

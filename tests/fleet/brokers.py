@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.orphans import ended_with_us
+
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The server itself: what Debian has on PATH changes the user."""
 needs_rabbitmq = pytest.mark.skipif(
@@ -56,6 +58,7 @@ def started(
             stdout=out,
             stderr=out,
             start_new_session=True,
+            preexec_fn=ended_with_us(),  # noqa: PLW1509 - one system call
         )
     try:
         until(lambda: process.poll() is not None or answers(), 40, f"{command[0]} answers")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fleet.brokers import until
+from tests.orphans import ended_with_us
 from transports.tiktok import DirectPost
 from transports.tiktok.sandbox import Sandbox
 from uploader import Uploader
@@ -132,7 +133,7 @@ class Fleet:
                  f"--hostname={name}@fleet", *options],
                 cwd=ROOT,
                 env={**os.environ, "FLEET": json.dumps(self.told(broker)), **environment},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=ended_with_us(),  # noqa: PLW1509 - one system call
             )  # fmt: skip
         worker = Worker(name, process, log)
         self.workers.append(worker)
