@@ -155,6 +155,7 @@ class UploadRun:
         self._log.keep(lambda: self.stop.now(StopReason.LEASE_LOST))
         self.stop.task = asyncio.current_task()
         raised: UploaderError | None = None
+        refused = False
         try:
             standing = await self._drive()
         except asyncio.CancelledError:
@@ -165,18 +166,16 @@ class UploadRun:
             outcome = Outcome.UNKNOWN if self._ending.in_doubt else Outcome.FAILED
             raised, standing = error, Standing(outcome, error=error)
         except UploaderError as error:
-            standing = failed(error, in_doubt=self._ending.in_doubt)
+            refused, standing = True, failed(error, in_doubt=self._ending.in_doubt)
         except Exception as error:
             self.teller.crashed(error, self._clock.monotonic() - began)
             raise
         finally:
             self._log.keep_no_more()
         await self.stop.over()
-        # Not before: a stop while it is judged would leave how it ended without a record.
-        with contextlib.suppress(asyncio.CancelledError):  # that of an engine that closes
-            standing = await self._engine.breaker.judged(
-                standing, self._log.journal, self._log.entry, self.teller.tell
-            )
+        if refused:
+            # Not before: a stop while it is judged would leave how it ended without a record.
+            standing = await self._judged(standing)
         await self._ending.abort(standing)
         standing = await self._ending.recorded(standing)
         result = self._result(standing, self._clock.monotonic() - began)
@@ -185,6 +184,14 @@ class UploadRun:
         if raised is not None:
             raise raised
         return result
+
+    async def _judged(self, standing: Standing) -> Standing:
+        """Let the breaker say whether what was refused waits; an engine that closes says no."""
+        with contextlib.suppress(asyncio.CancelledError):
+            return await self._engine.breaker.judged(
+                standing, self._log.journal, self._log.entry, self.teller.tell
+            )
+        return standing
 
     def _before_wait(self, seconds: float) -> None:
         """End the run before a wait that its time does not allow, but never in doubt."""
