@@ -6,15 +6,21 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from tests.engine.clock import FakeClock
+from tests.engine.files import make_clip
 from tests.fleet.conftest import MakeFleet
 from tests.fleet.fleet import Fleet
-from transports.tiktok.sandbox import Fault
+from transports.tiktok import DirectPost, TikTokLimits
+from transports.tiktok.sandbox import Fault, Sandbox
+from uploader import Uploader
 from uploader.contrib import deferring, shifts
 from uploader.contrib.shifts import Next, run_shift, sweep, watch
 from uploader.journal import State
+from uploader.journals import MemoryJournal
 
 
 def seen(fleet: Fleet, operation: str) -> int:
@@ -292,3 +298,37 @@ def test_a_film_at_which_processes_die_waits_from_the_third_on(make_fleet: MakeF
     assert dies().next is Next.AGAIN
     assert run_shift(fleet.uploader, upload_id).next is Next.LATER
     fleet.check_posted_once(film)
+
+
+@pytest.mark.parametrize("lifetime", [3600.0, 7200.0])
+def test_what_may_have_been_opened_is_waited_for_as_long_as_it_lives(
+    tmp_path: Path, lifetime: float
+) -> None:
+    """Once: to write down that it waits is no reason to wait anew."""
+    still = FakeClock()
+    journal = MemoryJournal(clock=still.time)
+    with (
+        Sandbox(rate_limits=False) as sandbox,
+        Uploader(
+            journal=journal, clock=still, metrics=False, credentials=lambda *_: sandbox.access_token
+        ) as uploader,
+    ):
+        post = DirectPost(
+            account="acme",
+            privacy_level="SELF_ONLY",
+            base_url=sandbox.base_url,
+            credentials=lambda *_: sandbox.access_token,
+            limits=TikTokLimits(url_lifetime=lifetime),
+        )
+        upload_id = uploader.enqueue(make_clip(tmp_path / "clip.mp4", 1000), post)
+        _, lease = journal.take(upload_id, 5)
+        journal.save(lease, {"state": State.OPENING})
+        journal.release(lease)
+
+        told = run_shift(uploader, upload_id)
+        assert (told.next, sandbox.requests) == (Next.LATER, [])
+        assert told.at is not None
+        assert lifetime <= told.at - still.time() < lifetime + 60
+        still.now += told.at - still.time()
+        run_shift(uploader, upload_id)
+        assert [each.operation for each in sandbox.requests][:2] == ["init", "put"]

@@ -9,6 +9,7 @@ import logging
 from dataclasses import replace
 from typing import Any, Final
 
+from uploader import registry
 from uploader.api import Uploader
 from uploader.errors import LeaseHeldError, UploaderError
 from uploader.journal import Entry, State
@@ -18,8 +19,10 @@ LOG = logging.getLogger("uploader")
 FIRST_DELAY: Final = 30.0
 LONGEST_DELAY: Final = 3600.0
 """A failure that may pass is tried again after 30 s, then twice as late each time, up to an hour.
-An upload whose opening was not answered waits for the whole hour: TikTok's upload URLs live as
-long, and nothing can be learnt before."""
+An upload whose opening was not answered waits for the whole hour, and as long as what was opened
+may live: nothing can be learnt before."""
+MARGIN: Final = 5.0
+"""Seconds that such a wait is longer: what is written here counts anew from then on."""
 SHARE: Final = 0.1
 SOONEST_QUESTION: Final = 5.0
 LATEST_QUESTION: Final = 600.0
@@ -48,7 +51,7 @@ def defer(
         age = now - (begun if begun is not None else after.created)
         delay = min(max(age * SHARE, SOONEST_QUESTION), LATEST_QUESTION)
     elif after.state is State.UNKNOWN:
-        delay = LONGEST_DELAY
+        delay = max(LONGEST_DELAY, _lifetime(after) + MARGIN)
     else:
         tries = _tries(before) if after.confirmed == before.confirmed else 0
         delay = min(FIRST_DELAY * 2**tries, LONGEST_DELAY)
@@ -90,6 +93,15 @@ def _write(uploader: Uploader, entry: Entry, changes: dict[str, Any]) -> bool:
     finally:
         uploader.journal.release(lease)
     return True
+
+
+def _lifetime(entry: Entry) -> float:
+    """Return how many seconds that lives which an upload may have opened, 0 where nobody knows."""
+    try:
+        destination = registry.load(entry.transport).destination(None, entry.destination)
+        return destination.transport().capabilities.session_lifetime or 0.0
+    except UploaderError:
+        return 0.0
 
 
 def _tries(entry: Entry) -> int:
