@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 
 from tests.django.children import KEY
 from tests.django.uploads import entry, leased
 from transports.tiktok import DirectPost
 from uploader.contrib.django import DjangoJournal, base, enqueue, get_uploader
+from uploader.contrib.django.crew import SIZE
 from uploader.errors import JournalError
 from uploader.journal import State
 
@@ -172,3 +174,14 @@ def test_an_error_of_the_database_does_not_tell_rows(journal: DjangoJournal) -> 
 
     assert "never-shown" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.timeout(10)
+def test_a_database_without_its_driver_is_said_to_be_so(film: Path) -> None:
+    """However often it is asked: nobody waits for a connection that is never made."""
+    connections.settings["default"]["ENGINE"] = "no.such.database"
+    with closing(DjangoJournal(keys=[KEY])) as journal:
+        for _ in range(SIZE + 1):
+            with pytest.raises(ImproperlyConfigured, match=r"no\.such\.database"):
+                journal.claim(entry(), 60.0)
+    connections.settings["default"]["ENGINE"] = "django.db.backends.sqlite3"

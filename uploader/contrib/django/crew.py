@@ -100,6 +100,8 @@ class Crew:
         """Have a thread for one more job, if there may be one."""
         if self._shared.free.acquire(blocking=False) or len(self._threads) >= SIZE:
             return
+        # What its driver raises is raised here: nobody would hear it from a thread of ours.
+        own_connection(self.alias)
         thread = threading.Thread(
             target=_serve, args=(self._shared,), name="uploader-journal", daemon=True
         )
