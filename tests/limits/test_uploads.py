@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.engine.clock import FakeClock
+from tests.engine.depot import Depot, serving
 from tests.engine.files import make_clip
+from tests.engine.parcel import Asked, Parcel, limits
 from tests.engine.test_streams import until
 from tests.limits.conftest import Make, SwiftClock, posts_on
 from transports.tiktok import InboxDraft, TikTokLimits, TikTokPublishService, calls
@@ -16,6 +18,9 @@ from uploader import AsyncUploader, Outcome, RateLimitedError, Uploader
 from uploader.events import Event, LimitReached, LimitWaited
 from uploader.journal import State
 from uploader.journals.memory import MemoryJournal
+from uploader.limits import Rate
+from uploader.model import Session, UploadSpec
+from uploader.transport import Flow, Moment, Order
 
 DAY = 86_400.0
 
@@ -330,3 +335,30 @@ async def test_the_asynchronous_face_counts_too(
         second = await uploader.upload(clip, post(limits=one, title="next"))
     assert (first.outcome, second.outcome) == (Outcome.DONE, Outcome.SUSPENDED)
     assert inits(sandbox) == 1
+
+
+class LooksFirst(Asked):
+    """One whose opening asks something that is not counted before what is."""
+
+    __slots__ = ()
+
+    def create(self, spec: UploadSpec) -> Flow[Session]:
+        yield self._ask("look", "GET")
+        return (yield from super().create(spec))
+
+
+def test_a_counted_request_behind_another_one_is_waited_for(tmp_path: Path) -> None:
+    """The lane is left, and what comes before it is not asked again and again meanwhile."""
+    clip, depot = make_clip(tmp_path / "clip.mp4", 1000), Depot()
+    rate = Rate(name="create", operation="create", amount=1, opens=True)
+    cut = limits(order=Order.SEQUENTIAL, irreversible=Moment.LAST_PART, rates=(rate,))
+    with (
+        serving(depot) as depot.url,
+        Uploader(clock=FakeClock(), metrics=False, max_uploads=1) as uploader,
+    ):
+        parcels = [Parcel(depot.url, LooksFirst, cut) for _ in range(2)]
+        handles = [
+            uploader.submit(clip, each, key=f"{number}") for number, each in enumerate(parcels)
+        ]
+        assert [handle.result(10).outcome for handle in handles] == [Outcome.DONE] * 2
+        assert depot.count("look") <= 3

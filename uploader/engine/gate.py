@@ -56,6 +56,8 @@ class Gate:
         self._rates = rates
         self._waiter = waiter
         self._kept: tuple[str, Permit] | None = None
+        self._late: str | None = None
+        """The operation for which the lane was left, whichever of its flow's requests that is."""
         self.in_lane = False
         """Whether the upload holds what others wait for."""
         self.before_wait: Callable[[float], None] = lambda seconds: None
@@ -85,8 +87,11 @@ class Gate:
         return operation in self._rates
 
     async def ahead(self, flow: Callable[[], Flow[Any]]) -> None:
-        """Wait for the turn of a flow's first request and keep it, while nothing is held."""
-        operation = _first_of(flow)
+        """Wait for the turn of a flow's first request and keep it, while nothing is held.
+
+        After `Later` it is the turn of the request that had to wait.
+        """
+        operation, self._late = self._late or _first_of(flow), None
         if self._kept is None and operation is not None and self.covers(operation):
             self._kept = operation, await self._take(operation)
 
@@ -102,7 +107,7 @@ class Gate:
             if await self._use(permit, operation) <= 0:
                 return permit
             if self._leaves_lane(operation):
-                raise Later
+                raise self._later(operation)
 
     async def block(self, operation: str, seconds: float) -> None:
         """Let no such request of the account out for so long: the server said so."""
@@ -129,7 +134,7 @@ class Gate:
             return await permit.use()
         except LimitsError:
             if self._leaves_lane(operation):
-                raise Later from None
+                raise self._later(operation) from None
             raise
 
     async def _take(self, operation: str) -> Permit:
@@ -166,7 +171,11 @@ class Gate:
             waited = self._turns.now() - asked
             if told and waited > WORTH_TELLING:
                 self._waiter.waited(operation, waited)
-        raise Later
+        raise self._later(operation)
+
+    def _later(self, operation: str) -> Later:
+        self._late = operation
+        return Later()
 
     def _leaves_lane(self, operation: str) -> bool:
         return self.in_lane and any(rate.opens for rate in self._rates[operation])
