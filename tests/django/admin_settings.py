@@ -45,6 +45,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 if "ADMIN_SITE_JOURNAL" in os.environ:  # beside the site's own, without a router
+    DATABASES["default"]["ATOMIC_REQUESTS"] = True
     DATABASES["uploads"] = {**DATABASES["default"], "NAME": os.environ["ADMIN_SITE_JOURNAL"]}
 STATIC_URL = "static/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.db import router, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_protect
 from uploader import registry
 from uploader.contrib.django import get_uploader
 from uploader.contrib.django.admin import shown
-from uploader.contrib.django.admin.readonly import ReadOnlyAdmin
+from uploader.contrib.django.admin.readonly import ReadOnlyAdmin, in_no_transaction
 from uploader.contrib.django.models import Pause
 from uploader.journal import Pause as PauseRecord
 
@@ -75,7 +75,7 @@ class PauseAdmin(ReadOnlyAdmin):
     ) -> tuple[str, ...]:
         return () if obj is None else self.get_fields(request, obj)
 
-    @transaction.non_atomic_requests
+    @in_no_transaction
     @method_decorator(csrf_protect)
     def add_view(
         self,
@@ -95,7 +95,7 @@ class PauseAdmin(ReadOnlyAdmin):
         def lift() -> None:
             get_uploader().journal.unpause(obj.transport, obj.account, by=obj.by)
 
-        transaction.on_commit(lift, using=router.db_for_write(Pause))
+        transaction.on_commit(lift, using=self.alias)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         for pause in queryset:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
 else:
     Base = admin.ModelAdmin
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+def in_no_transaction(view: View) -> View:
+    """Keep ATOMIC_REQUESTS of any database off a view: orders are the journal's to commit."""
+    for alias in connections:
+        transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 class ReadOnlyAdmin(Base):
@@ -36,7 +45,7 @@ class ReadOnlyAdmin(Base):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).using(self.alias)
 
-    @transaction.non_atomic_requests  # orders are the journal's to commit
+    @in_no_transaction
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
