@@ -159,6 +159,7 @@ def test_a_misspelt_variable_is_found(
     monkeypatch: pytest.MonkeyPatch, name: str, near: str | None
 ) -> None:
     """With what it may have been meant for; its value is nobody's business."""
+    monkeypatch.delenv("UPLOADER_CI", raising=False)  # of these tests, and none of the uploader's
     monkeypatch.setenv(name, "act.secret-0123456789")
     found = machine.of_variables([])
     assert found.level is Level.WARN
