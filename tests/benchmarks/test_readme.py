@@ -1,45 +1,51 @@
-"""The README's ratios are the recorded ones, with their verdicts."""
+"""The README and docs/measured.md show the recorded report, and what it did not reach."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from benchmarks import recorded
-from benchmarks.sink_process import ROOT
-from benchmarks.suites import throughput
-
-_MINE = {"ours": "", "ours_durable": ", with digests"}
-_FASTER = {
-    "mmap_sendall": "a blocking `sendall` loop",
-    "naive": "the naive loop",
-}
-_CHEAPER = {"pycurl": "pycurl", "naive": "the naive loop"}
+from benchmarks import measured
 
 
-def rows() -> dict[str, list[str]]:
-    """Return the cells of the README's tables by what stands first in a row."""
-    lines = (ROOT / "README.md").read_text().partition("## Measured")[2].splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
-    return {name: rest for name, *rest in cells}
+def test_both_pages_show_the_recorded_report() -> None:
+    """When this fails: `make bench`, then `python -m benchmarks.measured`."""
+    reports = measured.load()
+    readme = measured.README.read_text()
+    assert measured.readme_with(readme, reports) == readme
+    assert measured.page(reports) == measured.PAGE.read_text()
 
 
-@pytest.mark.parametrize("mode", ["plain", "TLS"])
-@pytest.mark.parametrize("mine", _MINE)
-def test_throughput_and_cost_are_the_recorded_ones(mode: str, mine: str) -> None:
-    """When this fails: `benchmarks throughput --quick --pairs 5 --record`, then the table."""
-    known, shown = recorded.load(), rows()
-    least = {
-        "mmap_sendall": throughput.AGAINST_LIMIT,
-        "naive": throughput.AGAINST_NAIVE["plain" if mode == "plain" else "TLS"],
+def test_every_row_of_the_readme_was_measured() -> None:
+    """A figure that was renamed is not silently dropped from the table."""
+    known = measured.limits(measured.load())
+    for suite, rows in measured.SHOWN.items():
+        for words, begins in rows:
+            assert any(each.name.startswith(begins) for each in known[suite]), words
+
+
+def test_what_falls_short_stays_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worse report is written down as such, in both pages."""
+    limit = {"name": "import uploader", "bound": 60, "sense": "at most", "unit": "ms"}
+    told = {
+        "suite": "startup",
+        "machine": {"cores": 2},
+        "limits": [{**limit, "value": 75.0, "verdict": "NOT REACHED"}],
     }
-    most = {"pycurl": throughput.CPU_AGAINST_PYCURL, "naive": throughput.CPU_AGAINST_NAIVE}
-    for rival, words in _FASTER.items():
-        value = known[f"throughput: {mode}: {mine} / {rival}"].value
-        figure, bar = shown[f"Throughput, {mode}{_MINE[mine]}, against {words}"]
-        assert figure == f"{value:.2f}"
-        assert ("not reached" in bar) == (value < least[rival])
-    for rival, words in _CHEAPER.items():
-        value = known[f"throughput: {mode}: CPU, {mine} / {rival}"].value
-        figure, bar = shown[f"CPU, {mode}{_MINE[mine]}, against {words}"]
-        assert figure == f"{value:.2f}"
-        assert ("not reached" in bar) == (value > most[rival])
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{measured.BEGIN}\nold\n{measured.END}\nafter\n")
+    for name, path in (("FILE", "measured.json"), ("README", "README.md"), ("PAGE", "page.md")):
+        monkeypatch.setattr(measured, name, tmp_path / path)
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps([told]))
+    assert measured.main([str(report)]) == 0
+    row = "75.00 ms | at most 60 ms | not reached |"
+    assert row in readme.read_text()
+    assert row in (tmp_path / "page.md").read_text()
+    assert "old" not in readme.read_text()
+    assert readme.read_text().startswith("before")
+    assert readme.read_text().endswith("after\n")
