@@ -16,6 +16,12 @@ FIXED: Final = frozenset(
     {"upload_id", "identity", "transport", "key", "created", "updated", "runs", "holder"}
 )
 """What no run changes of an entry."""
+BATCH: Final = 1000
+"""Entries that one transaction prunes, so that others come in between."""
+GRAIN: Final = 1.0
+"""Seconds within which further parts leave `updated` as it is, which an index would follow."""
+PROGRESS: Final = frozenset({"confirmed"})
+"""What a run changes with each part, and nothing else."""
 _CHANGEABLE: Final = frozenset(Entry.__dataclass_fields__) - FIXED
 
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode

@@ -40,11 +40,6 @@ from uploader.secret import Secret
 
 BUSY: Final = 10.0
 """Seconds to wait for another process's transaction."""
-BATCH: Final = 1000
-"""Entries that one transaction prunes, so that others come in between."""
-GRAIN: Final = 1.0
-"""Seconds within which further parts leave `updated` as it is, which an index would follow."""
-_PROGRESS: Final = frozenset({"confirmed"})
 
 
 class SqliteJournal:
@@ -140,8 +135,8 @@ class SqliteJournal:
         columns = row_of(changes, self._sealer.seal)
         receipt = rules.json_of(part.receipt) if part is not None else None
         now = self._clock()
-        stamp = None if changes.keys() - _PROGRESS else self._stamps.get(lease.upload_id)
-        if not columns or stamp is None or abs(now - stamp) >= GRAIN:
+        stamp = None if changes.keys() - rules.PROGRESS else self._stamps.get(lease.upload_id)
+        if not columns or stamp is None or abs(now - stamp) >= rules.GRAIN:
             columns["updated"] = stamp = now
         with self._base.transaction(durable=durable) as db:
             self._write(db, lease, columns)
@@ -274,10 +269,10 @@ class SqliteJournal:
         with self._reading() as db:
             candidates = keeping.prunable(db, older_than, now=self._clock())
         total = 0
-        for start in range(0, len(candidates), BATCH):
+        for start in range(0, len(candidates), rules.BATCH):
             with self._base.transaction() as db:
                 total += keeping.prune(
-                    db, candidates[start : start + BATCH], older_than, now=self._clock()
+                    db, candidates[start : start + rules.BATCH], older_than, now=self._clock()
                 )
         return total
 

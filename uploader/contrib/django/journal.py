@@ -43,13 +43,8 @@ from uploader.journals import forking, rules
 from uploader.journals.sealing import Sealed, Sealer
 from uploader.secret import Secret
 
-BATCH: Final = 1000
-"""Entries that one transaction prunes, so that others come in between."""
-GRAIN: Final = 1.0
-"""Seconds within which further parts leave `updated` as it is, which an index would follow."""
 TRIES: Final = 20
 """How often an upload is recorded anew when another one of its identity was recorded meanwhile."""
-_PROGRESS: Final = frozenset({"confirmed"})
 _FREED: Final[Mapping[str, Any]] = {"lease_holder": None, "lease_owner": None, "lease_until": 0.0}
 
 
@@ -139,7 +134,7 @@ class DjangoJournal:
         rules.check_changes(changes)
         columns = columns_of(changes, self._sealer.seal)
         receipt = rules.json_of(part.receipt) if part is not None else ""
-        columns["updated"] = self._stamp(mere_progress=changes.keys() == _PROGRESS)
+        columns["updated"] = self._stamp(mere_progress=changes.keys() == rules.PROGRESS)
 
         def work() -> None:
             if part is None and not durable:
@@ -268,7 +263,7 @@ class DjangoJournal:
             with self._base.transaction():
                 return keeping.prune(self.alias, batch, older_than, self._clock())
 
-        batches = [old[start : start + BATCH] for start in range(0, len(old), BATCH)]
+        batches = [old[start : start + rules.BATCH] for start in range(0, len(old), rules.BATCH)]
         return sum(self._base.alone(partial(some, batch)) for batch in batches)
 
     def restored(self, since: float) -> int:
@@ -340,7 +335,7 @@ class DjangoJournal:
     def _stamp(self, *, mere_progress: bool) -> Any:
         if not mere_progress:
             return self._clock()
-        recent = When(updated__gt=self._clock() - GRAIN, then=F("updated"))
+        recent = When(updated__gt=self._clock() - rules.GRAIN, then=F("updated"))
         return Case(recent, default=self._clock())
 
     def _read(self, rows: Iterable[Upload]) -> list[Entry]:
